@@ -1,0 +1,1 @@
+"""What exists: identifiers, records, enterprises, prefixes, code allocation; its SQL."""

@@ -1,0 +1,1 @@
+"""Who answers: the resolution chain and its links."""
