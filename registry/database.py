@@ -1,0 +1,60 @@
+"""The PostgreSQL pool and transactions that are tried again after a deadlock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias, TypeVar
+
+import asyncpg
+import stamina
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+T = TypeVar("T")
+
+# The server chose this transaction as a deadlock's victim, or could not serialise it:
+# nothing of it happened, so running it again is safe.
+RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Database:
+    """Transactions on a pool. Safe to share between tasks of one event loop."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for reading, outside any transaction."""
+        async with self._pool.acquire() as connection:
+            yield connection
+
+    async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run `work` in one transaction; its result is returned after the commit.
+
+        `work` must have no effect but on the database: it runs again after a deadlock.
+        """
+        async for attempt in stamina.retry_context(
+            on=RETRIED, attempts=5, wait_initial=0.01, wait_max=0.2
+        ):
+            with attempt:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    return await work(connection)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+@asynccontextmanager
+async def connect(
+    url: str, *, size: int, statement_timeout: float
+) -> AsyncIterator[Database]:
+    """Open a pool of `size` connections; no statement may take longer than the timeout (seconds)."""
+    settings = {
+        "application_name": "biaoshi",
+        "statement_timeout": str(int(statement_timeout * 1000)),
+        "timezone": "UTC",
+    }
+    async with asyncpg.create_pool(
+        url, min_size=min(2, size), max_size=size, timeout=10, server_settings=settings
+    ) as pool:
+        yield Database(pool)
