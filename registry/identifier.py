@@ -299,6 +299,18 @@ def to_url_path(identifier: Identifier | Prefix) -> str:
     return path
 
 
+def first_unprintable(text: str) -> tuple[int, Rule, str] | None:
+    """Index, rule and name of the first character that no identifier may hold, None if all may."""
+    if text.isprintable():  # stricter only about blanks, so True decides and False does not
+        return None
+    for index, character in enumerate(text):
+        refused = _REFUSED_CATEGORIES.get(unicodedata.category(character))
+        if refused:
+            rule, kind = refused
+            return index, Rule.NUL if character == "\0" else rule, kind
+    return None
+
+
 def _checked_prefix(text: str) -> str:
     """The prefix in NFC, or the reason why it is none."""
     if len(text) > _MAX_INPUT_CHARACTERS:
@@ -332,22 +344,13 @@ def _checked_parts(prefix: str, suffix: str) -> tuple[str, str]:
 
 
 def _check_printable(part: str, text: str) -> None:
-    if not text.isprintable():  # also true of every blank but U+0020, so it decides nothing alone
-        _check_categories(part, text)
+    refused = first_unprintable(text)
+    if refused:
+        index, rule, kind = refused
+        code_point = f"U+{ord(text[index]):04X}"
+        _refuse(part, rule, f"Character {index + 1} of the {part}, {code_point}, is {kind}.")
     if text and (text[0].isspace() or text[-1].isspace()):
         _refuse(part, Rule.EDGE_BLANK, f"The {part} begins or ends with a blank.")
-
-
-def _check_categories(part: str, text: str) -> None:
-    for position, character in enumerate(text, 1):
-        refused = _REFUSED_CATEGORIES.get(unicodedata.category(character))
-        if refused:
-            rule, kind = refused
-            _refuse(
-                part,
-                Rule.NUL if character == "\0" else rule,
-                f"Character {position} of the {part}, U+{ord(character):04X}, is {kind}.",
-            )
 
 
 def _refuse(field: str, rule: Rule, detail: str) -> NoReturn:
