@@ -1,0 +1,1 @@
+"""Code allocation: the patterns after which enterprises number their products."""
