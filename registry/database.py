@@ -9,7 +9,9 @@ from typing import TypeAlias, TypeVar
 import asyncpg
 import stamina
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
 
 T = TypeVar("T")
 
@@ -45,10 +47,8 @@ class Database:
 
 
 @asynccontextmanager
-async def connect(
-    url: str, *, size: int, statement_timeout: float
-) -> AsyncIterator[Database]:
-    """Open a pool of `size` connections; no statement may take longer than the timeout (seconds)."""
+async def connect(url: str, *, size: int, statement_timeout: float) -> AsyncIterator[Database]:
+    """Open a pool of `size` connections; no statement may take longer than the timeout, seconds."""
     settings = {
         "application_name": "biaoshi",
         "statement_timeout": str(int(statement_timeout * 1000)),

@@ -1,44 +1,44 @@
 """Domain errors. Edges translate them: `node/problems.py` to RFC 9457, `node/handle_json` to codes.
 
-    BiaoshiError
-    ├── InvalidInput            the request can never succeed as it stands
-    │   ├── InvalidIdentifier
-    │   ├── InvalidValue
-    │   ├── DuplicateIndex
-    │   ├── InvalidSubject      enterprise subject data
-    │   ├── InvalidPattern      code allocation pattern
-    │   ├── InvalidRouting      address of an enterprise's own resolver
-    │   ├── UnknownTemplate
-    │   └── TooLarge
-    ├── NotAuthenticated        no credential, or one that does not hold
-    ├── NotPermitted            a good credential without the right
-    │   ├── NotPrefixOwner
-    │   ├── EnterpriseNotVerified
-    │   ├── EnterpriseSuspended
-    │   ├── PrefixNotActive
-    │   └── PrefixElsewhere     homed on the enterprise's own resolver
-    ├── NotFound
-    │   ├── IdentifierNotFound
-    │   ├── ValueNotFound
-    │   ├── PrefixNotFound      not homed on this node
-    │   ├── EnterpriseNotFound
-    │   ├── CodesNotFound
-    │   └── KeyNotFound
-    ├── Conflict
-    │   ├── IdentifierExists
-    │   ├── IdentifierWithdrawn
-    │   ├── ValueExists
-    │   ├── RevisionMismatch
-    │   ├── EnterpriseExists
-    │   ├── PrefixTaken
-    │   ├── CodesExhausted      a pattern has no free codes left
-    │   ├── WrongState          the step does not follow from the present state
-    │   └── KeyReused           an Idempotency-Key came back with another request
-    ├── TooManyRequests
-    └── Unavailable
-        ├── NationalNodeUnavailable
-        ├── NationalNodeRefused
-        └── RemoteUnavailable
+BiaoshiError
+├── InvalidInput            the request can never succeed as it stands
+│   ├── InvalidIdentifier
+│   ├── InvalidValue
+│   ├── DuplicateIndex
+│   ├── InvalidSubject      enterprise subject data
+│   ├── InvalidPattern      code allocation pattern
+│   ├── InvalidRouting      address of an enterprise's own resolver
+│   ├── UnknownTemplate
+│   └── TooLarge
+├── NotAuthenticated        no credential, or one that does not hold
+├── NotPermitted            a good credential without the right
+│   ├── NotPrefixOwner
+│   ├── EnterpriseNotVerified
+│   ├── EnterpriseSuspended
+│   ├── PrefixNotActive
+│   └── PrefixElsewhere     homed on the enterprise's own resolver
+├── NotFound
+│   ├── IdentifierNotFound
+│   ├── ValueNotFound
+│   ├── PrefixNotFound      not homed on this node
+│   ├── EnterpriseNotFound
+│   ├── CodesNotFound
+│   └── KeyNotFound
+├── Conflict
+│   ├── IdentifierExists
+│   ├── IdentifierWithdrawn
+│   ├── ValueExists
+│   ├── RevisionMismatch
+│   ├── EnterpriseExists
+│   ├── PrefixTaken
+│   ├── CodesExhausted      a pattern has no free codes left
+│   ├── WrongState          the step does not follow from the present state
+│   └── KeyReused           an Idempotency-Key came back with another request
+├── TooManyRequests
+└── Unavailable
+    ├── NationalNodeUnavailable
+    ├── NationalNodeRefused
+    └── RemoteUnavailable
 """
 
 from __future__ import annotations

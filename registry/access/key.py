@@ -1,0 +1,82 @@
+"""API keys. The text is shown once; the database keeps the SHA-256 of its secret part.
+
+bsk_<key id: 12 characters>_<secret: 43 characters>
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+
+import msgspec
+
+from registry.access.actor import Role, Scope
+from registry.errors import NotAuthenticated
+
+MARK = "bsk"
+ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+ID_LENGTH = 12
+MAX_TEXT = 100
+ALL_SCOPES = (Scope.REGISTER, Scope.MANAGE)
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key as it may be shown at any time."""
+
+    key_id: str
+    role: Role
+    enterprise_id: int | None
+    scopes: list[Scope]
+    label: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key just made. `secret` is the whole text to send; it can't be shown again."""
+
+    key: Key
+    secret: str
+
+
+class KeyWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new key shall be."""
+
+    role: Role
+    label: str
+    enterprise_id: int | None = None
+    scopes: tuple[Scope, ...] = ALL_SCOPES
+    expires_at: datetime | None = None
+
+
+class KeyText(msgspec.Struct, frozen=True):
+    """The two parts of a key's text."""
+
+    key_id: str
+    secret: str
+
+    @classmethod
+    def mint(cls) -> KeyText:
+        key_id = "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
+        return cls(key_id, secrets.token_urlsafe(32))
+
+    @classmethod
+    def parse(cls, text: str) -> KeyText:
+        """Raises NotAuthenticated for what can't be a key of this node."""
+        mark, _, rest = text.partition("_")
+        key_id, _, secret = rest.partition("_")
+        if mark != MARK or not key_id or not secret or len(text) > MAX_TEXT or not text.isascii():
+            raise NotAuthenticated("this is not a key of this node", rule="key-form")
+        return cls(key_id, secret)
+
+    @property
+    def text(self) -> str:
+        return f"{MARK}_{self.key_id}_{self.secret}"
+
+    @property
+    def digest(self) -> bytes:
+        """Plain SHA-256 is enough: the secret has 256 random bits, there is nothing to guess."""
+        return hashlib.sha256(self.secret.encode()).digest()

@@ -1,0 +1,278 @@
+"""SQL of records: identifiers, their batches and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+import asyncpg
+
+from registry.access.actor import Actor
+from registry.database import Connection
+from registry.prefix.prefix import Holding
+from registry.prefix.store import holding
+
+LIVE, TOMBSTONE = 1, 0
+
+
+class Action(IntEnum):
+    AMENDED = 1
+    WITHDRAWN = 2
+    REVIVED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored record. `public` is JSON text, `private` sealed JSON text."""
+
+    prefix_id: int
+    suffix: str
+    shown: str | None
+    public: str | None
+    private: bytes | None
+    revision: int = 1
+    status: int = LIVE
+    batch_id: int = 0
+
+    @property
+    def live(self) -> bool:
+        return self.status == LIVE
+
+    @property
+    def spelling(self) -> str:
+        """The suffix as it was registered."""
+        return self.shown or self.suffix
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a record: what was there before it made `revision`."""
+
+    revision: int
+    changed_at: datetime
+    action: Action
+    actor: str
+    public_before: str | None
+    private_before: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one look at the database tells about an identifier."""
+
+    holding: Holding | None
+    row: Row | None
+    registered_at: datetime | None
+
+
+async def insert(
+    tx: Connection, prefix_id: int, rows: Sequence[Row], *, method: int, actor: Actor
+) -> tuple[int, set[str]]:
+    """Insert those rows that don't exist yet; the batch's id and the suffixes inserted.
+
+    The rows must be sorted by suffix: overlapping transactions that insert in different orders
+    lock each other out.
+    """
+    batch_id = await tx.fetchval("SELECT nextval(pg_get_serial_sequence('batch', 'batch_id'))")
+    inserted = await tx.fetch(
+        """INSERT INTO identifier (batch_id, prefix_id, suffix, suffix_shown, public_values,
+                                   private_values)
+           SELECT $1, $2, suffix, shown, public, private
+             FROM unnest($3::text[], $4::text[], $5::text[], $6::bytea[])
+                  AS item(suffix, shown, public, private)
+           ON CONFLICT (prefix_id, suffix) DO NOTHING
+           RETURNING suffix""",
+        batch_id,
+        prefix_id,
+        [row.suffix for row in rows],
+        [row.shown for row in rows],
+        [row.public for row in rows],
+        [row.private for row in rows],
+    )
+    if inserted:
+        await tx.execute(
+            """INSERT INTO batch (batch_id, prefix_id, method, created, actor, request_id)
+               VALUES ($1, $2, $3, $4, $5, $6)""",
+            batch_id,
+            prefix_id,
+            method,
+            len(inserted),
+            actor.name,
+            actor.request_id,
+        )
+    return batch_id, {record["suffix"] for record in inserted}
+
+
+async def rows(
+    connection: Connection, prefix_id: int, suffixes: Sequence[str], *, lock: bool = False
+) -> dict[str, Row]:
+    """The rows of these suffixes. Locked ones are locked in key order."""
+    records = await connection.fetch(
+        """SELECT batch_id, prefix_id, revision, status, suffix, suffix_shown, public_values,
+                  private_values
+             FROM identifier WHERE prefix_id = $1 AND suffix = ANY($2)"""
+        + (" ORDER BY suffix FOR UPDATE" if lock else ""),
+        prefix_id,
+        suffixes,
+    )
+    return {record["suffix"]: _row(record) for record in records}
+
+
+async def change(tx: Connection, before: Row, after: Row, action: Action, actor: Actor) -> Row:
+    """Replace a locked row and write down what it was; the row as it is then."""
+    revision = before.revision + 1
+    await tx.execute(
+        """INSERT INTO revision (prefix_id, suffix, revision, action, actor, request_id,
+                                 public_before, private_before)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        before.prefix_id,
+        before.suffix,
+        revision,
+        action,
+        actor.name,
+        actor.request_id,
+        before.public,
+        before.private,
+    )
+    record = await tx.fetchrow(
+        """UPDATE identifier
+              SET revision = $3, status = $4, public_values = $5, private_values = $6
+            WHERE prefix_id = $1 AND suffix = $2
+           RETURNING batch_id, prefix_id, revision, status, suffix, suffix_shown, public_values,
+                     private_values""",
+        before.prefix_id,
+        before.suffix,
+        revision,
+        after.status,
+        after.public,
+        after.private,
+    )
+    assert record is not None  # the row is locked and rows are never deleted
+    return _row(record)
+
+
+async def find(connection: Connection, prefix: str, suffix: str) -> Found:
+    """Whether the prefix lives here, and the record if there is one, in one round trip."""
+    record = await connection.fetchrow(
+        """SELECT p.prefix_id, p.prefix, p.enterprise_id, e.state AS enterprise_state, p.state,
+                  p.hosting, p.routing, p.administrators,
+                  i.batch_id, i.revision, i.status, i.suffix, i.suffix_shown, i.public_values,
+                  i.private_values, b.registered_at
+             FROM prefix p
+             JOIN enterprise e USING (enterprise_id)
+             LEFT JOIN identifier i ON i.prefix_id = p.prefix_id AND i.suffix = $2
+             LEFT JOIN batch b ON b.batch_id = i.batch_id
+            WHERE p.prefix = $1""",
+        prefix,
+        suffix,
+    )
+    if record is None:
+        return Found(None, None, None)
+    row = _row(record) if record["suffix"] is not None else None
+    return Found(holding(record), row, record["registered_at"])
+
+
+async def history(connection: Connection, prefix_id: int, suffix: str) -> list[Change]:
+    """The changes of a record, oldest first."""
+    records = await connection.fetch(
+        """SELECT revision, changed_at, action, actor, public_before, private_before
+             FROM revision WHERE prefix_id = $1 AND suffix = $2 ORDER BY revision""",
+        prefix_id,
+        suffix,
+    )
+    return [
+        Change(
+            record["revision"],
+            record["changed_at"],
+            Action(record["action"]),
+            record["actor"],
+            record["public_before"],
+            record["private_before"],
+        )
+        for record in records
+    ]
+
+
+async def page(connection: Connection, prefix_id: int, after: str, limit: int) -> list[Row]:
+    """Live records of a prefix in order of their canonical suffix, those above `after`."""
+    records = await connection.fetch(
+        """SELECT batch_id, prefix_id, revision, status, suffix, suffix_shown, public_values,
+                  private_values
+             FROM identifier WHERE prefix_id = $1 AND suffix > $2 AND status = 1
+            ORDER BY suffix LIMIT $3""",
+        prefix_id,
+        after,
+        limit,
+    )
+    return [_row(record) for record in records]
+
+
+async def numbered_page(
+    connection: Connection, prefix_id: int, offset: int, limit: int
+) -> list[str]:
+    """Live suffixes by page number, as the Handle API asks for them."""
+    records = await connection.fetch(
+        """SELECT coalesce(suffix_shown, suffix) AS shown FROM identifier
+            WHERE prefix_id = $1 AND status = 1 ORDER BY suffix OFFSET $2 LIMIT $3""",
+        prefix_id,
+        offset,
+        limit,
+    )
+    return [record["shown"] for record in records]
+
+
+async def count(connection: Connection, prefix_id: int) -> int:
+    """Live records of a prefix."""
+    number: int = await connection.fetchval(
+        "SELECT count(*) FROM identifier WHERE prefix_id = $1 AND status = 1", prefix_id
+    )
+    return number
+
+
+async def search(
+    connection: Connection, prefix_ids: Sequence[int], wanted: dict[str, str], limit: int
+) -> list[tuple[str, str]]:
+    """Live records that have, for every type wanted, a public value like the pattern.
+
+    Patterns are LIKE patterns, compared without case. The cheap text match comes first; only
+    what passes is taken apart.
+    """
+    records = await connection.fetch(
+        """SELECT p.prefix, coalesce(i.suffix_shown, i.suffix) AS shown
+             FROM identifier i JOIN prefix p USING (prefix_id)
+            WHERE i.prefix_id = ANY($1) AND i.status = 1 AND i.public_values <> '[]'
+              AND NOT EXISTS (
+                  SELECT FROM unnest($2::text[], $3::text[]) AS wish(type, pattern)
+                   WHERE NOT EXISTS (
+                       SELECT FROM jsonb_array_elements(i.public_values::jsonb) AS v
+                        WHERE upper(v ->> 'type') = upper(wish.type)
+                          AND v #>> '{data,value}' ILIKE wish.pattern))
+            ORDER BY i.prefix_id, i.suffix LIMIT $4""",
+        prefix_ids,
+        list(wanted),
+        list(wanted.values()),
+        limit,
+    )
+    return [(record["prefix"], record["shown"]) for record in records]
+
+
+async def owned(connection: Connection, enterprise_id: int) -> list[int]:
+    records = await connection.fetch(
+        "SELECT prefix_id FROM prefix WHERE enterprise_id = $1", enterprise_id
+    )
+    return [record["prefix_id"] for record in records]
+
+
+def _row(record: asyncpg.Record) -> Row:
+    return Row(
+        prefix_id=record["prefix_id"],
+        suffix=record["suffix"],
+        shown=record["suffix_shown"],
+        public=record["public_values"],
+        private=record["private_values"],
+        revision=record["revision"],
+        status=record["status"],
+        batch_id=record["batch_id"],
+    )
