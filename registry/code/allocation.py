@@ -95,7 +95,9 @@ class Codes:
         async with self._database.connection() as connection:
             return await self._visible(connection, actor, reservation_id)
 
-    async def list(self, actor: Actor, prefix: str, after: int, limit: int) -> list[Reservation]:
+    async def reservations(
+        self, actor: Actor, prefix: str, after: int, limit: int
+    ) -> list[Reservation]:
         """Reservations of a prefix in order of their numbers, those above `after`."""
         async with self._database.connection() as connection:
             holding = await _holding(connection, prefix)
