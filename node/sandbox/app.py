@@ -1,0 +1,111 @@
+"""Starting the sandbox: three listeners, one store, in the order they depend on each other."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import msgspec
+from aiohttp import web
+
+from node.sandbox.controls import Controls
+from node.sandbox.foreign import ForeignNode
+from node.sandbox.foreign_records import EXAMPLE, PREFIX
+from node.sandbox.gate import Gate
+from node.sandbox.listener import MAX_BODY, Listener
+from node.sandbox.management import Management
+from node.sandbox.prefixes import Prefixes
+from node.sandbox.referral import Referrals
+from node.sandbox.settings import KnownNode, SandboxSettings
+from node.sandbox.store import SandboxStore
+from node.uplink.messages import CodeSystem, IpType, Protocol, RoutingItem, ServicePort
+
+MANAGEMENT_HOST = "127.0.0.1"
+
+
+class RunningSandbox(msgspec.Struct, frozen=True, kw_only=True):
+    """A sandbox that answers, until `stop`."""
+
+    url: str  # the national node
+    management_url: str
+    foreign_url: str  # another city's node; Handle JSON below /api/handles/
+    foreign_example: str  # an identifier it answers for
+    resources: AsyncExitStack
+
+    async def stop(self) -> None:
+        """Close the listeners and the store; what was answered is on disk. Twice is once."""
+        await self.resources.aclose()
+
+
+async def start_sandbox(
+    settings: SandboxSettings, *, clock: Callable[[], float] = time.time
+) -> RunningSandbox:
+    """Start all three listeners; OSError when a port is taken, and then nothing is left open."""
+    async with AsyncExitStack() as resources:
+        store = SandboxStore(settings.data_folder)
+        resources.callback(store.close)
+        controls = Controls(review=settings.review)
+
+        foreign = ForeignNode(lambda: controls.foreign)
+        foreign_at = await _listen(
+            resources, foreign.application, settings.host, settings.foreign_port
+        )
+        known = (_foreign_node(settings, foreign_at.port), *settings.known_nodes)
+
+        def make_national() -> web.Application:
+            return national_application(settings, known, store, controls, clock)
+
+        national_at = await _listen(resources, make_national, settings.host, settings.port)
+        management = Management(controls, store, national_at, clock)
+        management_at = await _listen(
+            resources, management.application, MANAGEMENT_HOST, settings.management_port
+        )
+        return RunningSandbox(
+            url=national_at.url,
+            management_url=management_at.url,
+            foreign_url=foreign_at.url,
+            foreign_example=EXAMPLE,
+            resources=resources.pop_all(),
+        )
+
+
+def national_application(
+    settings: SandboxSettings,
+    known: tuple[KnownNode, ...],
+    store: SandboxStore,
+    controls: Controls,
+    clock: Callable[[], float],
+) -> web.Application:
+    """The national node itself. Every part of its contract adds its routes here."""
+    gate = Gate(settings.applications, store, controls, clock)
+    app = web.Application(middlewares=gate.middlewares(), client_max_size=MAX_BODY)
+    app.add_routes(Prefixes(store, controls, clock).routes())
+    app.add_routes(Referrals(settings.applications, known, store, controls, clock).routes())
+    return app
+
+
+async def _listen(
+    resources: AsyncExitStack, make: Callable[[], web.Application], host: str, port: int
+) -> Listener:
+    listener = Listener(make, host, port)
+    await listener.up()
+    resources.push_async_callback(listener.down)
+    return listener
+
+
+def _foreign_node(settings: SandboxSettings, port: int) -> KnownNode:
+    """The referral to the foreign node beside us; ValueError if its address is not an IP."""
+    ip = settings.foreign_ip or settings.host
+    address = ipaddress.ip_address(ip)
+    if address.is_unspecified:
+        raise ValueError("foreign_ip is needed where host is a wildcard address")
+    service = RoutingItem(
+        code_system=CodeSystem.VAA,
+        prefix=PREFIX,
+        ip_type=IpType(address.version),
+        ip=ip,
+        ports=(ServicePort(Protocol.HTTP, port),),
+    )
+    return KnownNode(PREFIX, (service,))

@@ -1,0 +1,1 @@
+"""The line to the national top-level node: signed requests, their messages, the client."""
