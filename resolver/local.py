@@ -1,0 +1,85 @@
+"""The link to this node's own records."""
+
+from __future__ import annotations
+
+import msgspec
+
+from registry.identifier import Identifier, bare_prefix
+from registry.prefix.prefix import Holding
+from registry.record.catalogue import Catalogue
+from registry.record.store import Found
+from registry.record.typed_data import Admin
+from registry.record.value import Data, Value
+from resolver.query import Answer, Outcome, Query, Source, select
+
+PREFIX_RECORDS = "0.NA"
+FIRST_ADMIN_INDEX = 100
+
+
+class LocalLink:
+    """Answers for the prefixes homed here, and for those prefixes' own records (0.NA/<prefix>)."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    async def resolve(self, query: Query) -> Answer | None:
+        if query.identifier.canonical_prefix == PREFIX_RECORDS:
+            return await self._prefix_record(query)
+        if not query.plain:
+            return await self._for_reader(query)
+        found = await self._catalogue.find(query.identifier)
+        if found.holding is None or not found.holding.hosted:
+            return None
+        if found.row is None or not found.row.live:
+            return _absent(query, found)
+        public = found.row.public or "[]"
+        outcome = Outcome.NO_VALUES if public == "[]" else Outcome.FOUND
+        return Answer(outcome, Source.LOCAL, query.identifier.text, public, found.row.revision)
+
+    async def _for_reader(self, query: Query) -> Answer | None:
+        """The answer for a reader with rights of its own, or with a filter."""
+        view = await self._catalogue.view(query.actor, query.identifier)
+        if view is None:
+            found = await self._catalogue.find(query.identifier)
+            if found.holding is None or not found.holding.hosted:
+                return None
+            return _absent(query, found)
+        if not view.holding.hosted:
+            return None
+        if view.hidden and not query.public_only and query.actor.anonymous:
+            return Answer(Outcome.HIDDEN, Source.LOCAL, query.identifier.text)
+        outcome, values = select(query, view.listed)
+        return Answer(outcome, Source.LOCAL, query.identifier.text, values, view.row.revision)
+
+    async def _prefix_record(self, query: Query) -> Answer | None:
+        """What this node itself says of a prefix: who administers it."""
+        prefix = bare_prefix(query.identifier.suffix)
+        if prefix is None:
+            return None
+        # Any suffix will do: only the prefix is of interest.
+        found = await self._catalogue.find(Identifier(prefix.text, "-"))
+        if found.holding is None:
+            return None
+        outcome, values = select(query, _administrators(found.holding))
+        return Answer(outcome, Source.LOCAL, query.identifier.text, values)
+
+
+def _absent(query: Query, found: Found) -> Answer:
+    outcome = Outcome.WITHDRAWN if found.row else Outcome.NOT_FOUND
+    return Answer(outcome, Source.LOCAL, query.identifier.text)
+
+
+def _administrators(holding: Holding) -> list[Value]:
+    return [
+        Value(
+            index=index,
+            type="HS_ADMIN",
+            data=Data("admin", _plain(admin)),
+            ttl=86_400,
+        )
+        for index, admin in enumerate(holding.administrators, FIRST_ADMIN_INDEX)
+    ]
+
+
+def _plain(admin: Admin) -> object:
+    return msgspec.to_builtins(admin)

@@ -1,0 +1,172 @@
+"""The link to identifiers that live elsewhere: follow referrals to the service that answers.
+
+Bounded in time, in the number of referrals followed and of services tried, and in the size of an
+answer. No directory and no service is asked twice for one query, so a loop ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from registry.errors import RemoteUnavailable
+from registry.identifier import Identifier, to_url_path
+from registry.record.value import MAX_VALUES, Value
+from resolver.query import Answer, Outcome, Query, Source, select
+from resolver.referral import Directory, Referral, Service
+
+MAX_ANSWER = 1024 * 1024  # bytes
+FOUND, NOT_FOUND, VALUES_NOT_FOUND = 1, 100, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far recursion goes for one query."""
+
+    seconds: float = 5.0
+    referrals: int = 4
+    services: int = 3
+    allow_private: bool = False  # whether services may have addresses inside private networks
+
+
+class _Remote(msgspec.Struct, frozen=True, rename="camel"):
+    """A Handle JSON answer."""
+
+    response_code: int
+    handle: str | None = None
+    values: list[dict[str, Any]] = []
+
+
+class RecursiveLink:
+    """Asks a directory who answers, and that service over its Handle JSON API."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, directory: Directory, bounds: Bounds
+    ) -> None:
+        self._session = session
+        self._directory = directory
+        self._bounds = bounds
+
+    async def resolve(self, query: Query) -> Answer | None:
+        """None where nobody is known to answer; RemoteUnavailable where those known do not."""
+        via: list[str] = []
+        try:
+            async with asyncio.timeout(self._bounds.seconds):
+                referral = await self._refer(query.identifier, via)
+                return await self._ask(query, referral.services, via) if referral else None
+        except TimeoutError:
+            raise RemoteUnavailable(
+                f"no answer for {query.identifier} within {self._bounds.seconds:g} s",
+                field="handle",
+                rule="recursion-time",
+            ) from None
+
+    async def _refer(self, identifier: Identifier, via: list[str]) -> Referral | None:
+        """Follow referrals from directory to directory until one names services."""
+        at: str | None = None
+        for _ in range(self._bounds.referrals):
+            referral = await self._directory.refer(identifier, at)
+            if referral is None or referral.next is None:
+                return referral
+            at = referral.next
+            if at in via:
+                raise RemoteUnavailable(
+                    f"the referrals for {identifier} run in a circle",
+                    field="handle",
+                    rule="recursion-loop",
+                )
+            via.append(at)
+        raise RemoteUnavailable(
+            f"more than {self._bounds.referrals} referrals for {identifier}",
+            field="handle",
+            rule="recursion-depth",
+        )
+
+    async def _ask(self, query: Query, services: tuple[Service, ...], via: list[str]) -> Answer:
+        """The answer of the first service that gives one."""
+        problem = "it speaks no protocol this node knows"
+        for service in services[: self._bounds.services]:
+            url = service.http_url
+            if url is None or url in via:
+                continue
+            via.append(url)
+            try:
+                self._check_address(service)
+                return await self._fetch(query, url, tuple(via))
+            except RemoteUnavailable as error:
+                problem = error.detail
+        raise RemoteUnavailable(
+            f"the node of {query.identifier.prefix} cannot be asked: {problem}",
+            field="handle",
+            rule="remote-unavailable",
+        )
+
+    def _check_address(self, service: Service) -> None:
+        """A referral must not lead this node into its own network."""
+        address = ipaddress.ip_address(service.address)
+        if not (address.is_global or self._bounds.allow_private):
+            raise RemoteUnavailable(f"{service.address} is not a public address")
+
+    async def _fetch(self, query: Query, base: str, via: tuple[str, ...]) -> Answer:
+        url = URL(f"{base}/api/handles/{to_url_path(query.identifier)}", encoded=True)
+        remote = _decode(await self._get(url))
+        if remote.response_code == NOT_FOUND:
+            return Answer(Outcome.NOT_FOUND, Source.RECURSIVE, query.identifier.text, via=via)
+        if remote.response_code not in (FOUND, VALUES_NOT_FOUND):
+            raise RemoteUnavailable(f"it answers with response code {remote.response_code}")
+        _check_handle(query.identifier, remote.handle)
+        outcome, text = select(query, _values(remote))
+        return Answer(outcome, Source.RECURSIVE, query.identifier.text, text, via=via)
+
+    async def _get(self, url: URL) -> bytes:
+        try:
+            async with self._session.get(
+                url,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=self._bounds.seconds / self._bounds.services),
+                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            ) as response:
+                return await _bounded(response)
+        except TimeoutError:
+            raise RemoteUnavailable("it is too slow") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise RemoteUnavailable(f"{type(error).__name__}") from error
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise RemoteUnavailable(f"its answer is larger than {MAX_ANSWER} bytes")
+    return bytes(body)
+
+
+def _decode(body: bytes) -> _Remote:
+    try:
+        return msgspec.json.decode(body, type=_Remote)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RemoteUnavailable("its answer is not the Handle JSON API's") from None
+
+
+def _values(remote: _Remote) -> list[Value]:
+    """The public values of another node's answer, in its own words but in our order of members."""
+    if len(remote.values) > MAX_VALUES:
+        raise RemoteUnavailable(f"its record has more than {MAX_VALUES} values")
+    try:
+        values = [msgspec.convert(value, Value) for value in remote.values]
+    except msgspec.ValidationError:
+        raise RemoteUnavailable("its values are not handle values") from None
+    return [value for value in values if len(value.permissions) == 4 and value.public]
+
+
+def _check_handle(asked: Identifier, told: str | None) -> None:
+    """A node that answers with another identifier's record is not believed."""
+    if told is None or told.upper() != asked.text.upper():
+        raise RemoteUnavailable("it answers with another identifier's record")
