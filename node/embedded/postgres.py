@@ -105,9 +105,9 @@ class EmbeddedPostgres:
 
     def _start(self) -> None:
         account = server_account()
-        programs = find_programs(account)
         home = self.home = settle(self.folder, account)
         self._lock = Lock(home / "lock")
+        programs = find_programs(account)
         cluster = home / "cluster"
         if cluster.exists():
             check_version(cluster, programs)
