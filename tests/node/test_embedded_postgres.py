@@ -38,18 +38,18 @@ time.sleep(600)
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def folder(scratch: Path) -> Iterator[Path]:
     """A data folder to be: its parent is ours, and the server's account can reach it."""
-    parent = Path(tempfile.mkdtemp(prefix="biaoshi-test-"))
+    parent = Path(tempfile.mkdtemp(prefix="biaoshi-test-", dir=scratch))
     parent.chmod(0o711)
     yield parent / "postgres"
     shutil.rmtree(parent)
 
 
 @pytest.fixture
-def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def state(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Stands for /var/lib/biaoshi."""
-    place = Path(tempfile.mkdtemp(prefix="biaoshi-test-"))
+    place = Path(tempfile.mkdtemp(prefix="biaoshi-test-", dir=scratch))
     place.chmod(0o755)
     monkeypatch.setattr(programs, "STATE", place)
     monkeypatch.setattr(home, "STATE", place)
@@ -240,9 +240,9 @@ def test_no_other_user_gets_in(folder: Path) -> None:
                 ask(server.url_of("biaoshi", "somebody"), "SELECT 1")
 
 
-def test_a_user_without_rights_runs_a_server_of_its_own() -> None:
+def test_a_user_without_rights_runs_a_server_of_its_own(scratch: Path) -> None:
     """With the programs where everybody can reach them, as in a checkout of that user's."""
-    place = Path(tempfile.mkdtemp(prefix="biaoshi-test-"))
+    place = Path(tempfile.mkdtemp(prefix="biaoshi-test-", dir=scratch))
     place.chmod(0o777 if ROOT else 0o700)
     package = programs._installed_tree().parent
     open_copy = place / "open"
