@@ -5,7 +5,7 @@ one a row:
 
 | column | holds |
 |---|---|
-| 标识后缀 | the suffix, unique: model-day-serial, as `{model}-{yyyy}{mm}{dd}-{serial:06d}` numbers |
+| 标识后缀 | the suffix, unique: the model, then `-{yyyy}{mm}{dd}-{serial:06d}` |
 | 产品名称 | product name |
 | 型号 | model |
 | 批次 | batch: B, ISO year and week in 2 digits each, line, number of the batch in that week |
