@@ -46,13 +46,13 @@ class Actor:
         return self.role is Role.OPERATOR
 
     def require_operator(self) -> None:
-        self._require_known()
+        self.require_known()
         if not self.operator:
             raise NotPermitted("only an operator's key may do this", rule="operator-only")
 
     def require_enterprise(self, enterprise_id: int, scope: Scope) -> None:
         """Raise unless this is a key of that enterprise with the scope, or an operator's."""
-        self._require_known()
+        self.require_known()
         if self.operator:
             return
         if self.role is not Role.ENTERPRISE or self.enterprise_id != enterprise_id:
@@ -62,11 +62,12 @@ class Actor:
 
     def require_reader(self, enterprise_id: int) -> None:
         """Raise unless this actor may see the enterprise's own data."""
-        self._require_known()
+        self.require_known()
         if not self.operator and self.enterprise_id != enterprise_id:
             raise NotPermitted("this belongs to another enterprise", rule="other-enterprise")
 
-    def _require_known(self) -> None:
+    def require_known(self) -> None:
+        """Raise unless there were credentials, whatever they allow."""
         if self.anonymous:
             raise NotAuthenticated("this needs a key", rule="key-needed")
 

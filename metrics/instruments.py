@@ -1,0 +1,65 @@
+"""The Prometheus instruments. One set per program, with a registry of its own."""
+
+from __future__ import annotations
+
+import platform
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.exposition import generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# Seconds. Narrow around what a resolution takes, wide enough for a list of 1,000.
+BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class Instruments:
+    """What the node counts about itself. Labels hold no identifier, address, key or name."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "biaoshi_requests",
+            "Requests answered, by surface, operation and outcome",
+            ("surface", "operation", "outcome"),
+            registry=self.registry,
+        )
+        self.latency = Histogram(
+            "biaoshi_request_seconds",
+            "Time from a request's arrival to its answer, by surface and operation",
+            ("surface", "operation"),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.verdicts = Counter(
+            "biaoshi_registration_verdicts",
+            "What became of identifiers sent for registration or change, by surface and outcome",
+            ("surface", "outcome"),
+            registry=self.registry,
+        )
+        self.resolutions = Counter(
+            "biaoshi_resolutions",
+            "Resolutions, by surface, source and outcome",
+            ("surface", "source", "outcome"),
+            registry=self.registry,
+        )
+        self.outbox_items = Gauge(
+            "biaoshi_outbox_items",
+            "Items owed to the national node",
+            registry=self.registry,
+        )
+        self.outbox_age = Gauge(
+            "biaoshi_outbox_oldest_seconds",
+            "Age of the oldest item owed to the national node",
+            registry=self.registry,
+        )
+        self.national_node_up = Gauge(
+            "biaoshi_national_node_up",
+            "Whether the national node answered the last request sent to it",
+            registry=self.registry,
+        )
+        build = Info("biaoshi_build", "The running program", registry=self.registry)
+        build.info({"version": version, "python": platform.python_version()})
+
+    def exposition(self) -> bytes:
+        """The present values in Prometheus's text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,1 @@
+"""What all HTTP surfaces share: who asks, what came in, errors, logs and counts."""

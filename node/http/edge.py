@@ -1,0 +1,128 @@
+"""The outermost layer of every request: its id, its errors in the surface's dialect, its log line
+and its counts."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from node.http import problem
+from node.wiring import WIRING
+from registry.errors import BiaoshiError, TooLarge, Unavailable
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REQUEST_ID = web.RequestKey("request_id", str)
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+# The database is away, restarting, full or too slow: the request may succeed later.
+DATABASE_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    ConnectionError,
+    TimeoutError,
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A family of paths with its own way of telling errors."""
+
+    name: str
+    paths: tuple[str, ...]
+    refuse: Callable[[BiaoshiError, web.Request], web.Response]
+    plain: Callable[[int, str, web.Request], web.Response]
+
+
+def problem_surface(name: str, *paths: str) -> Surface:
+    """A surface that answers with problem documents."""
+    return Surface(
+        name,
+        paths,
+        lambda error, request: problem.respond(error, request[REQUEST_ID]),
+        lambda status, title, request: problem.plain(status, title, request[REQUEST_ID]),
+    )
+
+
+def make_edge(
+    surfaces: tuple[Surface, ...],
+) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """The middleware. The last surface takes what no other one does."""
+
+    @web.middleware
+    async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        surface = _surface(surfaces, request.path)
+        request[REQUEST_ID] = _request_id(request)
+        response = await _answer(request, handler, surface)
+        response.headers["X-Request-Id"] = request[REQUEST_ID]
+        _note(request, surface, response.status, time.perf_counter() - started)
+        return response
+
+    return edge
+
+
+async def _answer(request: web.Request, handler: Handler, surface: Surface) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except BiaoshiError as error:
+        return surface.refuse(error, request)
+    except web.HTTPRequestEntityTooLarge:
+        return surface.refuse(TooLarge("the body is too large", rule="body-limit"), request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        response = surface.plain(error.status, error.reason, request)
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
+    except DATABASE_AWAY as error:
+        log.error("database-away", error=type(error).__name__, request_id=request[REQUEST_ID])
+        return surface.refuse(Unavailable("the database does not answer"), request)
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("request-crashed", request_id=request[REQUEST_ID])
+        return surface.plain(500, "Internal error", request)
+
+
+def _surface(surfaces: tuple[Surface, ...], path: str) -> Surface:
+    for surface in surfaces:
+        if any(path == start or path.startswith(start + "/") for start in surface.paths):
+            return surface
+    return surfaces[-1]
+
+
+def _request_id(request: web.Request) -> str:
+    """The client's own id where it is a harmless text, else a new one."""
+    given = request.headers.get("X-Request-Id", "")
+    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _note(request: web.Request, surface: Surface, status: int, seconds: float) -> None:
+    """Log and count. Paths and queries stay out: they may hold what is not for logs."""
+    operation = request.match_info.route.name or "unknown"
+    instruments = request.app[WIRING].instruments
+    instruments.requests.labels(surface.name, operation, f"{status // 100}xx").inc()
+    instruments.latency.labels(surface.name, operation).observe(seconds)
+    log.info(
+        "request",
+        surface=surface.name,
+        operation=operation,
+        method=request.method,
+        status=status,
+        ms=round(seconds * 1000, 2),
+        request_id=request[REQUEST_ID],
+    )

@@ -1,0 +1,143 @@
+"""Settings of a node. This class is the manual: each field's description states meaning and unit.
+
+They come from a TOML file and from the environment (`BIAOSHI_` and the name in capitals), which
+goes before the file. Unknown names are refused in both.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from registry.errors import InvalidIdentifier, InvalidInput
+from registry.identifier import Prefix
+
+ENVIRONMENT = "BIAOSHI_"
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+
+
+def _about(text: str) -> Any:
+    return Meta(description=text)
+
+
+class InvalidSettings(InvalidInput):
+    kind = "invalid-settings"
+    title = "The settings break a rule"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of `biaoshi serve`."""
+
+    database_url: Annotated[str, _about("PostgreSQL 15 or later, as postgresql://…")]
+    secondary_prefix: Annotated[
+        str, _about("The node's own prefix, such as 88.118; fixed when the database is created")
+    ]
+    sealing_key_file: Annotated[
+        str, _about("File with the key that seals secrets; `biaoshi migrate` creates it")
+    ]
+    case_sensitive: Annotated[
+        bool, _about("Whether suffixes differ by case; fixed when the database is created")
+    ] = False
+    redis_url: Annotated[
+        str | None, _about("Redis shared by several hosts, as redis://…; none: kept in process")
+    ] = None
+    host: Annotated[str, _about("Address to listen on; :: is all of IPv6 and IPv4")] = "127.0.0.1"
+    port: Annotated[Port, _about("HTTP port; 0 takes a free one")] = 8000
+    national_node_url: Annotated[
+        str | None, _about("Base URL of the national node; none: filings wait in the outbox")
+    ] = None
+    national_node_app_id: Annotated[
+        str, _about("The application id the national node gave this node")
+    ] = ""
+    national_node_key_file: Annotated[
+        str | None, _about("PEM file with the Ed25519 key that signs requests to it")
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _about("Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed"),
+    ] = ()
+    credentials_over_http: Annotated[
+        bool,
+        _about("Take keys and passwords over plain HTTP from any address, not from loopback only"),
+    ] = False
+    open_applications: Annotated[bool, _about("Whether enterprises may apply without a key")] = True
+    applications_per_hour: Annotated[
+        Annotated[int, Meta(ge=1)], _about("Applications without a key per client address and hour")
+    ] = 20
+    failures_per_minute: Annotated[
+        Annotated[int, Meta(ge=1)],
+        _about("Wrong keys or passwords per client address and minute before it has to wait"),
+    ] = 30
+    database_connections: Annotated[
+        Annotated[int, Meta(ge=2, le=500)], _about("Connections to PostgreSQL per process")
+    ] = 16
+    statement_seconds: Annotated[Seconds, _about("Longest a database statement may take")] = 30.0
+    recursion_seconds: Annotated[
+        Seconds, _about("Longest a resolution may take that asks other nodes")
+    ] = 5.0
+    recursion_referrals: Annotated[
+        Annotated[int, Meta(ge=1, le=16)], _about("Referrals followed for one resolution")
+    ] = 4
+    allow_private_addresses: Annotated[
+        bool,
+        _about("Let resolvers elsewhere have private or loopback addresses; for tests and demos"),
+    ] = False
+    drain_seconds: Annotated[
+        Seconds, _about("Time that requests under way get to end when the node stops")
+    ] = 10.0
+    log_level: Annotated[
+        Annotated[str, Meta(pattern="^(debug|info|warning|error)$")],
+        _about("debug, info, warning or error"),
+    ] = "info"
+
+    def __post_init__(self) -> None:
+        try:
+            Prefix.secondary(self.secondary_prefix)
+        except InvalidIdentifier as error:
+            raise ValueError(f"secondary_prefix: {error.detail}") from None
+        if (self.national_node_url is None) != (self.national_node_key_file is None):
+            raise ValueError("national_node_url and national_node_key_file go together")
+
+
+def load(file: Path | None, environment: Mapping[str, str]) -> Settings:
+    """Settings from a TOML file and the environment. Raises InvalidSettings naming the setting."""
+    values: dict[str, Any] = _read(file) if file else {}
+    values |= _from_environment(environment)
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidSettings(str(error)) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise InvalidSettings(f"cannot read {file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{file}: {error}") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Lists are separated by commas."""
+    found: dict[str, Any] = {}
+    known = {field.name for field in msgspec.structs.fields(Settings)}
+    for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT):
+            continue
+        name = variable.removeprefix(ENVIRONMENT).lower()
+        if name not in known:
+            raise InvalidSettings(f"the environment has {variable}, which is no setting")
+        found[name] = _listed(text) if name == "trusted_proxies" else text
+    return found
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

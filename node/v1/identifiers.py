@@ -1,0 +1,388 @@
+"""Identifiers: registration, change, withdrawal, history.
+
+PUT creates, or confirms identical content; with If-Match it replaces. So a client that lost an
+answer sends its PUT again. PATCH changes values by index.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from node.http import body as bodies
+from node.http.problem import Problem, problem_of
+from node.v1.operation import Call, Operation, Reply
+from node.v1.types import Limit, Page
+from registry import errors
+from registry.errors import BiaoshiError, IdentifierNotFound, InvalidInput, RevisionMismatch
+from registry.identifier import Identifier
+from registry.record.catalogue import Event
+from registry.record.registrar import MAX_LIST
+from registry.record.registration import Method, Outcome, Registration, Verdict
+from registry.record.value import DataIn, Value, ValueIn, normalise
+
+TAG = "Identifiers"
+SURFACE = "v1"
+
+
+class StrictData(DataIn, frozen=True, forbid_unknown_fields=True):
+    """Data of a value. The format is string, base64, hex, admin, vlist, site or key."""
+
+
+class StrictValue(ValueIn, frozen=True, forbid_unknown_fields=True):
+    """A handle value to store."""
+
+    data: StrictData | str
+
+
+class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole content of an identifier's record."""
+
+    values: list[StrictValue] = []
+    template: str | None = None
+    attributes: dict[str, Any] | None = None
+
+
+class Item(Content, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An identifier to register, with its content."""
+
+    handle: str
+
+
+class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Values to set, by their index, and indexes to remove."""
+
+    values: list[StrictValue] = []
+    remove: list[int] = []
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one identifier. `batch` is the batch that first registered it."""
+
+    handle: str
+    outcome: Outcome
+    revision: int | None = None
+    batch: int | None = None
+    problem: Problem | None = None
+
+
+class Results(msgspec.Struct, frozen=True):
+    """The verdicts of a list, in its order, and how many of each kind."""
+
+    results: list[Result]
+    totals: dict[str, int]
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A record with what its reader may see of it."""
+
+    handle: str
+    revision: int
+    registered_at: datetime
+    batch: int
+    values: tuple[Value, ...]
+
+
+class Listed(msgspec.Struct, frozen=True):
+    handle: str
+    revision: int
+
+
+class PutOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    revive: Annotated[bool, Meta(description="Bring a withdrawn identifier back")] = False
+
+
+class IdentifierList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    prefix: Annotated[str, Meta(min_length=1, max_length=64)]
+    after: Annotated[str, Meta(max_length=255, description="Continue behind this suffix")] = ""
+    limit: Limit = 100
+
+
+async def listed(call: Call) -> Reply:
+    query = call.query
+    rows = await call.wiring.catalogue.page(call.actor, query.prefix, query.after, query.limit)
+    items = [Listed(handle, row.revision) for handle, row in rows]
+    return Reply(Page(items, rows[-1][1].suffix if len(rows) == query.limit else None))
+
+
+async def registered(call: Call) -> Reply:
+    """A list: every item gets its own verdict, whatever is wrong with the others."""
+    call.actor.require_known()
+    raw_items = call.body
+    if not 1 <= len(raw_items) <= MAX_LIST:
+        raise InvalidInput(
+            f"a list has 1 to {MAX_LIST} identifiers", field="body", rule="list-length"
+        )
+    results: dict[int, Result] = {}
+    registrations: dict[int, Registration] = {}
+    for position, raw in enumerate(raw_items):
+        try:
+            registrations[position] = _registration(call, raw, position)
+        except BiaoshiError as error:
+            results[position] = Result(_named(raw), Outcome.REFUSED, problem=problem_of(error))
+    verdicts = await call.wiring.registrar.create(
+        call.actor, list(registrations.values()), Method.BATCH, revive=call.query.revive
+    )
+    for position, verdict in zip(registrations, verdicts, strict=True):
+        results[position] = _result(verdict)
+    ordered = [results[position] for position in range(len(raw_items))]
+    _count(call, ordered)
+    return Reply(Results(ordered, _totals(ordered)))
+
+
+async def shown(call: Call) -> Reply:
+    identifier = Identifier.parse(call.path["handle"])
+    call.actor.require_known()
+    view = await call.wiring.catalogue.view(call.actor, identifier)
+    if view is None:
+        raise IdentifierNotFound(f"there is no {identifier}", field="handle", rule="not-found")
+    record = Record(
+        handle=f"{view.holding.prefix}/{view.row.spelling}",
+        revision=view.row.revision,
+        registered_at=view.registered_at,
+        batch=view.row.batch_id,
+        values=view.listed,
+    )
+    return Reply(record, headers={"ETag": f'"{record.revision}"'})
+
+
+async def put(call: Call) -> Reply:
+    identifier = Identifier.parse(call.path["handle"])
+    registration = Registration(identifier, _values(call, call.body))
+    expected = expected_revision(call)
+    if expected is not None:
+        verdict = await _replace(call, registration, expected)
+    else:
+        verdict = await _create(call, registration)
+    return _answer(call, verdict)
+
+
+async def patched(call: Call) -> Reply:
+    verdict = await call.wiring.registrar.upsert(
+        call.actor,
+        Identifier.parse(call.path["handle"]),
+        normalise(call.body.values, now=call.wiring.now()),
+        remove=call.body.remove,
+        expected=expected_revision(call),
+    )
+    return _answer(call, verdict)
+
+
+async def withdrawn(call: Call) -> Reply:
+    identifier = Identifier.parse(call.path["handle"])
+    verdict = await call.wiring.registrar.withdraw(
+        call.actor, identifier, expected=expected_revision(call)
+    )
+    return _answer(call, verdict)
+
+
+async def history(call: Call) -> Reply:
+    identifier = Identifier.parse(call.path["handle"])
+    return Reply(await call.wiring.catalogue.history(call.actor, identifier))
+
+
+def expected_revision(call: Call) -> int | None:
+    """The revision of an If-Match header; None without one. `*` is not taken: it would replace
+    whatever is there."""
+    text = call.request.headers.get("If-Match")
+    if text is None:
+        return None
+    number = text.strip().removeprefix('"').removesuffix('"')
+    if not (number.isascii() and number.isdigit() and 1 <= int(number[:10]) < 2**31):
+        raise InvalidInput(
+            'If-Match holds the ETag of one revision, such as "3"',
+            field="If-Match",
+            rule="if-match",
+        )
+    return int(number)
+
+
+async def _create(call: Call, registration: Registration) -> Verdict:
+    verdicts = await call.wiring.registrar.create(
+        call.actor, [registration], Method.SINGLE, revive=call.query.revive
+    )
+    if verdicts[0].error is not None:
+        _count(call, [_result(verdicts[0])])
+        raise verdicts[0].error
+    return verdicts[0]
+
+
+async def _replace(call: Call, registration: Registration, expected: int) -> Verdict:
+    try:
+        return await call.wiring.registrar.put(call.actor, registration, expected=expected)
+    except IdentifierNotFound:
+        raise RevisionMismatch(
+            "there is no record to replace", field="If-Match", rule="revision"
+        ) from None
+
+
+def _registration(call: Call, raw: msgspec.Raw, position: int) -> Registration:
+    item = bodies.decode(bytes(raw), Item, field=f"[{position}]")
+    identifier = Identifier.parse(item.handle)
+    return Registration(identifier, _values(call, item))
+
+
+def _values(call: Call, content: Content) -> tuple[Value, ...]:
+    if content.template is not None or content.attributes is not None:
+        # Data templates come with a later version; until then no template is known.
+        raise errors.UnknownTemplate(
+            f"there is no template {content.template!r}", field="template", rule="unknown-template"
+        )
+    return normalise(content.values, now=call.wiring.now())
+
+
+def _answer(call: Call, verdict: Verdict) -> Reply:
+    result = _result(verdict)
+    _count(call, [result])
+    new = verdict.outcome in (Outcome.CREATED, Outcome.REVIVED)
+    return Reply(result, status=201 if new else 200, headers={"ETag": f'"{verdict.revision}"'})
+
+
+def _result(verdict: Verdict) -> Result:
+    return Result(
+        handle=verdict.identifier.text,
+        outcome=verdict.outcome,
+        revision=verdict.revision or None,
+        batch=verdict.batch or None,
+        problem=problem_of(verdict.error) if verdict.error else None,
+    )
+
+
+def _named(raw: msgspec.Raw) -> str:
+    """The handle of an item that could not be taken, as far as it can be made out."""
+    try:
+        return str(msgspec.json.decode(raw)["handle"])[:255]
+    except (msgspec.DecodeError, KeyError, TypeError, RecursionError, UnicodeDecodeError):
+        return ""
+
+
+def _totals(results: list[Result]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for result in results:
+        totals[result.outcome] = totals.get(result.outcome, 0) + 1
+    return totals
+
+
+def _count(call: Call, results: list[Result]) -> None:
+    for outcome, number in _totals(results).items():
+        call.wiring.instruments.verdicts.labels(SURFACE, outcome).inc(number)
+
+
+_ONE = "/v1/identifiers/{handle:handle}"
+_WRITE = (
+    errors.InvalidIdentifier,
+    errors.InvalidValue,
+    errors.DuplicateIndex,
+    errors.NotPrefixOwner,
+    errors.EnterpriseNotVerified,
+    errors.EnterpriseSuspended,
+    errors.PrefixNotActive,
+    errors.PrefixElsewhere,
+    errors.PrefixNotFound,
+)
+
+OPERATIONS = (
+    Operation(
+        name="listIdentifiers",
+        tag=TAG,
+        summary="List a prefix's identifiers",
+        method="GET",
+        path="/v1/identifiers",
+        handler=listed,
+        query=IdentifierList,
+        answer=Page[Listed],
+        errors=(errors.PrefixNotFound,),
+    ),
+    Operation(
+        name="registerIdentifiers",
+        tag=TAG,
+        summary=f"Register a list of up to {MAX_LIST} identifiers",
+        description="Every item gets its own verdict: created, unchanged (it was there with this "
+        "content, so a list may be sent again), revived, or refused with the problem.",
+        method="POST",
+        path="/v1/identifiers",
+        handler=registered,
+        query=PutOptions,
+        body=list[msgspec.Raw],
+        body_schema=list[Item],
+        body_limit=bodies.MAX_LIST_BODY,
+        answer=Results,
+    ),
+    Operation(
+        name="getHistory",
+        tag=TAG,
+        summary="Show every state an identifier's record was in",
+        method="GET",
+        path="/v1/history/{handle:handle}",
+        handler=history,
+        answer=list[Event],
+        errors=(errors.InvalidIdentifier, errors.IdentifierNotFound, errors.PrefixNotFound),
+    ),
+    Operation(
+        name="getIdentifier",
+        tag=TAG,
+        summary="Show an identifier's record as it is registered",
+        description="For the prefix's enterprise, private values included. To look an identifier "
+        "up as anyone may, resolve it.",
+        method="GET",
+        path=_ONE,
+        handler=shown,
+        answer=Record,
+        errors=(errors.InvalidIdentifier, errors.IdentifierNotFound),
+    ),
+    Operation(
+        name="putIdentifier",
+        tag=TAG,
+        summary="Register an identifier, or replace its record",
+        description="Without If-Match: creates; the same content again is confirmed as unchanged, "
+        "other content is a conflict. With If-Match: replaces that revision.",
+        method="PUT",
+        path=_ONE,
+        handler=put,
+        query=PutOptions,
+        body=Content,
+        answer=Result,
+        status=200,
+        also={201: "Created or revived"},
+        errors=(
+            *_WRITE,
+            errors.UnknownTemplate,
+            errors.IdentifierExists,
+            errors.IdentifierWithdrawn,
+            errors.RevisionMismatch,
+        ),
+        conditional=True,
+    ),
+    Operation(
+        name="changeIdentifier",
+        tag=TAG,
+        summary="Change values by index",
+        method="PATCH",
+        path=_ONE,
+        handler=patched,
+        body=Change,
+        answer=Result,
+        errors=(
+            *_WRITE,
+            errors.IdentifierNotFound,
+            errors.ValueNotFound,
+            errors.RevisionMismatch,
+        ),
+        conditional=True,
+    ),
+    Operation(
+        name="withdrawIdentifier",
+        tag=TAG,
+        summary="Withdraw an identifier",
+        description="It no longer resolves. It stays taken: a tombstone is kept.",
+        method="DELETE",
+        path=_ONE,
+        handler=withdrawn,
+        answer=Result,
+        errors=(*_WRITE, errors.IdentifierNotFound, errors.RevisionMismatch),
+        conditional=True,
+    ),
+)

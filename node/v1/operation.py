@@ -1,0 +1,150 @@
+"""Operations of the v1 surface. The table of them makes the routes and the OpenAPI document, so
+neither can say what the other doesn't."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from node.http import body as bodies
+from node.http.authentication import authenticate
+from node.wiring import WIRING, Wiring
+from registry.access.actor import Actor
+from registry.access.once import Once
+from registry.errors import BiaoshiError
+from registry.identifier import from_url_path
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request after everything about it has been checked."""
+
+    request: web.Request
+    wiring: Wiring
+    actor: Actor
+    path: Mapping[str, str]  # path parameters, percent-decoded
+    query: Any  # of the operation's query type
+    body: Any  # of the operation's body type
+    once: Once | None
+
+    @property
+    def number(self) -> int:
+        """The one path parameter that is a number; the route lets nothing else through."""
+        return int(next(iter(self.path.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A successful answer. `body` is of the operation's answer type."""
+
+    body: Any = None
+    status: int | None = None  # None: the operation's usual one
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method on one path.
+
+    `path` has parameters in braces: `{enterprise_id:number}` is a number, `{prefix:segment}` one
+    segment, `{handle:handle}` an identifier, which may contain slashes, encoded or not.
+    `body_schema` describes the body to readers where it is decoded in steps.
+    """
+
+    name: str  # operationId, and the route's name in metrics
+    tag: str
+    summary: str
+    method: str
+    path: str
+    handler: Callable[[Call], Awaitable[Reply]]
+    answer: Any
+    status: int = 200
+    also: Mapping[int, str] = field(default_factory=dict)  # further success statuses and meaning
+    description: str = ""
+    query: type[msgspec.Struct] | None = None
+    body: Any = None
+    body_schema: Any = None
+    body_limit: int = bodies.MAX_BODY
+    errors: tuple[type[BiaoshiError], ...] = ()
+    needs_key: bool = True
+    once: bool = False  # whether it takes an Idempotency-Key
+    conditional: bool = False  # whether it takes If-Match
+
+    def route(self) -> web.RouteDef:
+        return web.route(self.method, _route_path(self.path), self._handle, name=self.name)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        wiring = request.app[WIRING]
+        actor = await authenticate(request, wiring)
+        content = await bodies.read(request, self.body_limit) if self.body else b""
+        call = Call(
+            request=request,
+            wiring=wiring,
+            actor=actor,
+            path=self._path(request),
+            query=self._query(request),
+            body=bodies.decode(content, self.body) if self.body else None,
+            once=self._once(request, actor, content),
+        )
+        reply = await self.handler(call)
+        return web.Response(
+            body=b"" if reply.body is None else msgspec.json.encode(reply.body),
+            status=reply.status or self.status,
+            content_type=None if reply.body is None else JSON,
+            headers=reply.headers,
+        )
+
+    def _path(self, request: web.Request) -> Mapping[str, str]:
+        """Path parameters as text. A handle is read off the path as it was sent, since decoding
+        and encoding it again loses which of its slashes and percent signs were its own."""
+        found = dict(request.match_info)
+        if "handle" in found:
+            start = self.path[: self.path.index("{handle")]
+            end = self.path[self.path.index("}") + 1 :]
+            raw = request.raw_path.partition("?")[0]
+            found["handle"] = from_url_path(raw[len(start) : len(raw) - len(end)])
+        return found
+
+    def _query(self, request: web.Request) -> Any:
+        if self.query is None:
+            return None
+        fields = {item.encode_name: item.type for item in msgspec.structs.fields(self.query)}
+        return bodies.convert(_parameters(request, fields), self.query)
+
+    def _once(self, request: web.Request, actor: Actor, content: bytes) -> Once | None:
+        key = request.headers.get(IDEMPOTENCY_KEY)
+        if key is None or not self.once:
+            return None
+        name = actor.name if not actor.anonymous else f"anonymous:{request.remote}"
+        return Once.of(name, key, self.method.encode(), request.raw_path.encode(), content)
+
+
+# A handle's slash may come encoded or not; a segment's may not come at all. Numbers are those of
+# the database's identity columns, so that nothing longer reaches it.
+_KINDS = {"number": r"\d{1,9}", "segment": r"[^/]+", "handle": r".+"}
+
+
+def _route_path(path: str) -> str:
+    """`{name:kind}` with the kind's expression, as aiohttp wants it."""
+    for kind, expression in _KINDS.items():
+        path = path.replace(f":{kind}}}", f":{expression}}}")
+    return path
+
+
+def _parameters(request: web.Request, fields: Mapping[str, Any]) -> dict[str, object]:
+    """Query parameters by name; one that may be repeated is a list. Unknown ones are refused by
+    the type they are converted to."""
+    found: dict[str, object] = {}
+    for name in dict.fromkeys(request.query):
+        values = request.query.getall(name)
+        repeated = msgspec.inspect.type_info(fields.get(name, str))
+        many = isinstance(repeated, msgspec.inspect.VarTupleType)
+        found[name] = values if many else values[-1]
+    return found

@@ -1,0 +1,162 @@
+"""Resolution on v1, and the audit trail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from node.v1.operation import Call, Operation, Reply
+from node.v1.types import Limit
+from registry import errors
+from registry.access import store as access
+from registry.access.store import AuditEntry
+from registry.errors import IdentifierNotFound, NotAuthenticated
+from registry.record.value import Value
+from registry.spelling import recognise
+from resolver.query import MAX_FILTERS, Answer, Outcome, Query, Source
+
+TAG = "Resolution"
+SURFACE = "v1"
+
+Types = Annotated[
+    tuple[Annotated[str, Meta(max_length=255)], ...],
+    Meta(max_length=MAX_FILTERS, description="Only values of these types; `URL.` takes subtypes"),
+]
+Indexes = Annotated[
+    tuple[Annotated[int, Meta(ge=1, le=2**31 - 1)], ...],
+    Meta(max_length=MAX_FILTERS, description="Only values with these indexes"),
+]
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    type: Types = ()
+    index: Indexes = ()
+    recursive: Annotated[bool, Meta(description="Ask other nodes where it lives elsewhere")] = True
+
+
+class AuditOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    before: Annotated[datetime | None, Meta(description="Entries older than this")] = None
+    limit: Limit = 100
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """The answer to a resolution. `source` tells whether this node holds the record or asked for
+    it, `via` the services asked, and `values` are handle values."""
+
+    handle: str
+    source: Source
+    values: msgspec.Raw
+    revision: int | None = None
+    via: tuple[str, ...] = ()
+
+
+class ResolutionShown(msgspec.Struct, frozen=True):
+    """The answer to a resolution. `source` tells whether this node holds the record or asked for
+    it, `via` the services asked."""
+
+    handle: str
+    source: Source
+    values: tuple[Value, ...]
+    revision: int | None = None
+    via: tuple[str, ...] = ()
+
+
+class IdentifierGone(IdentifierNotFound):
+    """It was withdrawn by its enterprise."""
+
+    kind = "identifier-gone"
+    title = "The identifier was withdrawn"
+
+
+async def resolved(call: Call) -> Reply:
+    recognised = recognise(call.path["handle"])
+    if recognised.identifier is None:
+        raise errors.PrefixNotFound(
+            f"{recognised.system} identifiers are not resolved by this node yet",
+            field="handle",
+            rule="system-not-resolved",
+        )
+    query = Query(
+        recognised.identifier,
+        call.actor,
+        types=frozenset(call.query.type),
+        indexes=frozenset(call.query.index),
+    )
+    answer = await _ask(call, query)
+    call.wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
+    return _reply(answer)
+
+
+async def audited(call: Call) -> Reply:
+    call.actor.require_operator()
+    async with call.wiring.database.connection() as connection:
+        entries = await access.audit_trail(
+            connection, before=call.query.before, limit=call.query.limit
+        )
+    return Reply(entries)
+
+
+async def _ask(call: Call, query: Query) -> Answer:
+    if call.query.recursive:
+        return await call.wiring.chain.resolve(query)
+    answer = await call.wiring.local.resolve(query)
+    if answer is None:
+        raise errors.PrefixNotFound(
+            f"the prefix {query.identifier.prefix} does not live here",
+            field="handle",
+            rule="prefix-not-found",
+        )
+    return answer
+
+
+def _reply(answer: Answer) -> Reply:
+    if answer.outcome is Outcome.WITHDRAWN:
+        raise IdentifierGone(f"{answer.handle} was withdrawn", field="handle", rule="withdrawn")
+    if answer.outcome is Outcome.NOT_FOUND:
+        raise IdentifierNotFound(f"there is no {answer.handle}", field="handle", rule="not-found")
+    if answer.outcome is Outcome.HIDDEN:
+        raise NotAuthenticated("these values are not public", rule="key-needed")
+    headers = {"Cache-Control": "private, must-revalidate"}
+    if answer.revision is not None:
+        headers["ETag"] = f'"{answer.revision}"'
+    values = msgspec.Raw(answer.values.encode())
+    body = Resolution(answer.handle, answer.source, values, answer.revision, answer.via)
+    return Reply(body, headers=headers)
+
+
+OPERATIONS = (
+    Operation(
+        name="resolve",
+        tag=TAG,
+        summary="Resolve an identifier",
+        description="Takes the spellings in use: prefix/suffix, hdl:, handle proxy URLs. An "
+        "identifier of another node is asked for through the national node.",
+        method="GET",
+        path="/v1/resolve/{handle:handle}",
+        handler=resolved,
+        query=Options,
+        answer=ResolutionShown,
+        errors=(
+            errors.InvalidIdentifier,
+            errors.PrefixNotFound,
+            errors.IdentifierNotFound,
+            IdentifierGone,
+            errors.RemoteUnavailable,
+            errors.NationalNodeUnavailable,
+        ),
+        needs_key=False,
+    ),
+    Operation(
+        name="listAudit",
+        tag="Operation",
+        summary="Show the audit trail, newest first (operators)",
+        method="GET",
+        path="/v1/audit",
+        handler=audited,
+        query=AuditOptions,
+        answer=list[AuditEntry],
+    ),
+)

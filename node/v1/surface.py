@@ -1,0 +1,22 @@
+"""All operations of v1, and the surface they make."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from node.http.edge import problem_surface
+from node.v1 import codes, enterprises, identifiers, keys, prefixes, resolution
+
+OPERATIONS = (
+    *enterprises.OPERATIONS,
+    *prefixes.OPERATIONS,
+    *keys.OPERATIONS,
+    *codes.OPERATIONS,
+    *identifiers.OPERATIONS,
+    *resolution.OPERATIONS,
+)
+SURFACE = problem_surface("v1", "/v1")
+
+
+def routes() -> list[web.RouteDef]:
+    return [operation.route() for operation in OPERATIONS]

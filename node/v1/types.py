@@ -1,0 +1,27 @@
+"""Types that several operations of v1 take or answer with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+T = TypeVar("T")
+
+Limit = Annotated[int, Meta(ge=1, le=1000, description="How many at most")]
+Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Note = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """Part of a list. `next` is the value of `after` that continues it; null at the end."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why something is done; kept in the audit trail and shown to the enterprise."""
+
+    note: Note

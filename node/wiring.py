@@ -1,0 +1,50 @@
+"""What request handlers work with. Made once, in `node/app.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiohttp import web
+
+from metrics.instruments import Instruments
+from node.http.client import Clients
+from node.http.throttle import Throttle
+from node.settings import Settings
+from registry.access.keyring import Keyring
+from registry.code.allocation import Codes
+from registry.database import Database
+from registry.enterprise.enterprises import Enterprises
+from registry.prefix.prefixes import Prefixes
+from registry.record.archive import Form
+from registry.record.catalogue import Catalogue
+from registry.record.registrar import Registrar
+from resolver.chain import Chain
+from resolver.local import LocalLink
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The parts of a running node."""
+
+    settings: Settings
+    instruments: Instruments
+    clients: Clients
+    throttle: Throttle
+    database: Database
+    form: Form
+    keyring: Keyring
+    enterprises: Enterprises
+    prefixes: Prefixes
+    codes: Codes
+    registrar: Registrar
+    catalogue: Catalogue
+    local: LocalLink  # this node's own records alone
+    chain: Chain  # the local link, then recursion
+    now: Callable[[], datetime]
+    missing: Callable[[], Awaitable[dict[str, str]]]  # what is not ready, with the reason
+    wake_uplink: Callable[[], None]  # something new is owed to the national node
+
+
+WIRING = web.AppKey("wiring", Wiring)
