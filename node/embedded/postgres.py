@@ -173,9 +173,11 @@ def _url(socket: Path, database: str, role: str) -> str:
 def _socket_folder(home: Path, account: Account) -> Path:
     """A folder for the socket that only the account and root can enter, with a short enough path.
 
-    One outside the home gets a random name, so that nobody can be there first.
+    One outside the home gets a random name, so that nobody can be there first. It is made anew,
+    for the server refuses a left socket whose lock file names the pid of any living process.
     """
     if _fits(home / "socket"):
+        shutil.rmtree(home / "socket", ignore_errors=True)
         return private(home / "socket", account)
     for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108
         if _fits(parent / f"{SOCKET_PREFIX}12345678") and account.can_enter(parent):
