@@ -35,6 +35,7 @@ from node.embedded.postmaster import (
     FAST_SECONDS,
     Postmaster,
     end_leftover,
+    lives,
     read_postmaster,
     wait_until,
 )
@@ -161,8 +162,13 @@ class EmbeddedPostgres:
 def running_url(folder: Path) -> str | None:
     """The address of the server another process runs in this data folder; None without one."""
     with telling(folder):
-        seen = read_postmaster(folder.resolve() / "cluster")
-    return _url(seen.socket, NAME, NAME) if seen and seen.ready and seen.socket else None
+        cluster = folder.resolve() / "cluster"
+        if cluster.is_symlink():
+            cluster = cluster.readlink()
+        seen = read_postmaster(cluster)
+        if seen is None or seen.socket is None or not seen.ready or not lives(seen, cluster):
+            return None
+        return _url(seen.socket, NAME, NAME)
 
 
 def _url(socket: Path, database: str, role: str) -> str:

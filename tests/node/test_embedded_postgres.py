@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from node.embedded import cluster, home, postmaster, programs
+from node.embedded import account, cluster, home, postmaster, programs
 from node.embedded.account import server_account
 from node.embedded.error import EmbeddedPostgresError
 from node.embedded.postgres import EmbeddedPostgres, running_url
@@ -191,6 +191,7 @@ def test_a_killed_server_leaves_no_obstacle(
     os.kill(pid, signal.SIGKILL)
     process.kill()
     process.wait()
+    assert running_url(folder) is None
     with EmbeddedPostgres(folder, durable=False) as server:
         assert ask(server.url, "SELECT 1") == 1
 
@@ -275,6 +276,25 @@ def test_a_folder_that_cannot_be_made_is_named(folder: Path) -> None:
     folder.parent.chmod(0o711)
     assert answer.startswith("EmbeddedPostgresError: the data folder is not writable")
     assert str(folder) in answer
+
+
+def test_root_keeps_out_of_other_users_folders(folder: Path) -> None:
+    """And another user out of root's."""
+    if ROOT:
+        folder.mkdir()
+        os.chown(folder, NOBODY, NOBODY)
+        with pytest.raises(EmbeddedPostgresError, match="belongs to another user"):
+            EmbeddedPostgres(folder).start()
+    else:
+        with pytest.raises(EmbeddedPostgresError, match="not writable: /"):
+            EmbeddedPostgres(Path("/")).start()
+
+
+def test_an_account_that_cannot_be_created_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "LENT_NAME", "no:such:name")
+    with pytest.raises(EmbeddedPostgresError, match="could not be created") as raised:
+        account._create()
+    assert "\n" not in raised.value.detail
 
 
 def test_a_path_too_long_for_a_socket(folder: Path) -> None:
@@ -465,3 +485,5 @@ def test_nothing_acknowledged_is_lost_over_many_kills(
             os.kill(pid, signal.SIGKILL)
         process.kill()
         process.wait()
+    with EmbeddedPostgres(folder) as server:
+        assert ask(server.url, "SELECT count(*) FROM life") == 40
