@@ -20,6 +20,15 @@ T = TypeVar("T")
 RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
+def storable(text: str) -> bool:
+    """Whether a text can be a parameter: PostgreSQL has no NUL, UTF-8 no half of a surrogate pair.
+    What can't be stored can't be found either."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 class Database:
     """Transactions on a pool. Safe to share between tasks of one event loop."""
 

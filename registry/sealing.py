@@ -76,5 +76,5 @@ class SealingKey:
             return self._cipher.decrypt(
                 sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context.encode()
             )
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             raise SealingKeyUnfit(f"what is sealed at {context} does not open") from None

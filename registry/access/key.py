@@ -6,10 +6,13 @@ bsk_<key id: 12 characters>_<secret: 43 characters>
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from registry.access.actor import Role, Scope
 from registry.errors import NotAuthenticated
@@ -17,7 +20,9 @@ from registry.errors import NotAuthenticated
 MARK = "bsk"
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 ID_LENGTH = 12
-MAX_TEXT = 100
+SECRET_BYTES = 32
+_TEXT = re.compile(rf"{MARK}_([{ALPHABET}]{{{ID_LENGTH}}})_([A-Za-z0-9_-]{{43}})")
+
 ALL_SCOPES = (Scope.REGISTER, Scope.MANAGE)
 
 
@@ -47,7 +52,7 @@ class KeyWish(msgspec.Struct, frozen=True, kw_only=True):
 
     role: Role
     label: str
-    enterprise_id: int | None = None
+    enterprise_id: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     scopes: tuple[Scope, ...] = ALL_SCOPES
     expires_at: datetime | None = None
 
@@ -61,16 +66,15 @@ class KeyText(msgspec.Struct, frozen=True):
     @classmethod
     def mint(cls) -> KeyText:
         key_id = "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
-        return cls(key_id, secrets.token_urlsafe(32))
+        return cls(key_id, secrets.token_urlsafe(SECRET_BYTES))
 
     @classmethod
     def parse(cls, text: str) -> KeyText:
         """Raises NotAuthenticated for what can't be a key of this node."""
-        mark, _, rest = text.partition("_")
-        key_id, _, secret = rest.partition("_")
-        if mark != MARK or not key_id or not secret or len(text) > MAX_TEXT or not text.isascii():
+        parts = _TEXT.fullmatch(text)
+        if parts is None:
             raise NotAuthenticated("this is not a key of this node", rule="key-form")
-        return cls(key_id, secret)
+        return cls(parts[1], parts[2])
 
     @property
     def text(self) -> str:

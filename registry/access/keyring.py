@@ -44,8 +44,7 @@ class Keyring:
             if key is None:
                 raise KeyNotFound(f"there is no key {key_id}", field="key_id")
             self._may_manage(actor, key.role, key.enterprise_id)
-            if key.revoked_at is None:
-                await store.revoke(tx, key_id)
+            if await store.revoke(tx, key_id):
                 await store.audit(tx, actor, "key.revoked", f"key/{key_id}")
             revoked = await store.key(tx, key_id)
             assert revoked is not None
@@ -139,6 +138,6 @@ async def create_in(tx: Connection, actor: Actor, wish: KeyWish) -> NewKey:
         raise EnterpriseNotFound(
             f"there is no enterprise {wish.enterprise_id}", field="enterprise_id"
         )
-    detail = {"role": wish.role, "enterprise": wish.enterprise_id, "label": wish.label}
+    detail = {"role": wish.role, "enterprise": wish.enterprise_id}
     await store.audit(tx, actor, "key.created", f"key/{minted.key_id}", detail)
     return NewKey(key, minted.text)

@@ -11,7 +11,7 @@ import msgspec
 
 from registry.access.actor import Actor, Role, Scope
 from registry.access.key import Key
-from registry.database import Connection
+from registry.database import Connection, storable
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
@@ -61,6 +61,8 @@ async def key(connection: Connection, key_id: str) -> Key | None:
 
 
 async def key_with_digest(connection: Connection, key_id: str) -> tuple[Key, bytes] | None:
+    if not storable(key_id):
+        return None
     row = await connection.fetchrow(
         """SELECT key_id, digest, role, enterprise_id, scopes, label, created_at, expires_at,
                   revoked_at, last_used_at
@@ -74,17 +76,21 @@ async def keys(connection: Connection, enterprise_id: int | None) -> list[Key]:
     rows = await connection.fetch(
         """SELECT key_id, role, enterprise_id, scopes, label, created_at, expires_at,
                   revoked_at, last_used_at
-             FROM api_key WHERE enterprise_id IS NOT DISTINCT FROM $1
+             FROM api_key WHERE enterprise_id IS NOT DISTINCT FROM $1::bigint
             ORDER BY created_at, key_id""",
         enterprise_id,
     )
     return [_key(row) for row in rows]
 
 
-async def revoke(tx: Connection, key_id: str) -> None:
-    await tx.execute(
-        "UPDATE api_key SET revoked_at = now() WHERE key_id = $1 AND revoked_at IS NULL", key_id
+async def revoke(tx: Connection, key_id: str) -> bool:
+    """Whether the key was not revoked before."""
+    revoked = await tx.fetchval(
+        """UPDATE api_key SET revoked_at = now() WHERE key_id = $1 AND revoked_at IS NULL
+           RETURNING true""",
+        key_id,
     )
+    return bool(revoked)
 
 
 async def touch(connection: Connection, key_id: str) -> None:
@@ -113,11 +119,12 @@ async def audit(
 async def audit_trail(
     connection: Connection, *, before: datetime | None, limit: int
 ) -> list[AuditEntry]:
-    """The newest entries first, older than `before`."""
+    """The newest entries first, older than `before`. There may be more than `limit`: entries of
+    one instant stay together, so that the next page can begin before it."""
     rows = await connection.fetch(
         """SELECT at, actor, action, subject, detail, request_id FROM audit_trail
             WHERE $1::timestamptz IS NULL OR at < $1
-            ORDER BY at DESC LIMIT $2""",
+            ORDER BY at DESC FETCH FIRST $2 ROWS WITH TIES""",
         before,
         limit,
     )

@@ -76,7 +76,7 @@ async def get(
     row = await connection.fetchrow(
         """SELECT enterprise_id, subject, state, note, evidence, decided_by, decided_at,
                   related_party, applied_at
-             FROM enterprise WHERE enterprise_id = $1"""
+             FROM enterprise WHERE enterprise_id = $1::bigint"""
         + (" FOR UPDATE" if lock else ""),
         enterprise_id,
     )
@@ -90,7 +90,7 @@ async def page(
         """SELECT enterprise_id, subject, state, note, evidence, decided_by, decided_at,
                   related_party, applied_at
              FROM enterprise
-            WHERE enterprise_id > $2 AND ($1::text IS NULL OR state = $1)
+            WHERE enterprise_id > $2::bigint AND ($1::text IS NULL OR state = $1)
             ORDER BY enterprise_id LIMIT $3""",
         state,
         after,
