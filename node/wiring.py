@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from aiohttp import web
+from redis.asyncio import Redis
 
 from metrics.instruments import Instruments
 from node.http.client import Clients
 from node.http.throttle import Throttle
 from node.settings import Settings
+from node.uplink.sender import Sender
 from registry.access.keyring import Keyring
 from registry.code.allocation import Codes
 from registry.database import Database
@@ -33,6 +35,7 @@ class Wiring:
     clients: Clients
     throttle: Throttle
     database: Database
+    redis: Redis | None
     form: Form
     keyring: Keyring
     enterprises: Enterprises
@@ -43,8 +46,7 @@ class Wiring:
     local: LocalLink  # this node's own records alone
     chain: Chain  # the local link, then recursion
     now: Callable[[], datetime]
-    missing: Callable[[], Awaitable[dict[str, str]]]  # what is not ready, with the reason
-    wake_uplink: Callable[[], None]  # something new is owed to the national node
+    uplink: Sender | None  # None where no national node is configured
 
 
 WIRING = web.AppKey("wiring", Wiring)

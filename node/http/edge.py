@@ -7,18 +7,17 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import asyncpg
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from node.http import problem
 from node.wiring import WIRING
 from registry.errors import BiaoshiError, TooLarge, Unavailable
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REQUEST_ID = web.RequestKey("request_id", str)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -56,9 +55,7 @@ def problem_surface(name: str, *paths: str) -> Surface:
     )
 
 
-def make_edge(
-    surfaces: tuple[Surface, ...],
-) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def make_edge(surfaces: tuple[Surface, ...]) -> Middleware:
     """The middleware. The last surface takes what no other one does."""
 
     @web.middleware

@@ -115,7 +115,8 @@ async def administered(call: Call) -> Reply:
 
 def _filed(call: Call, prefix: Prefix) -> Reply:
     """Answer with a prefix of which the national node is now owed a filing."""
-    call.wiring.wake_uplink()
+    if call.wiring.uplink is not None:
+        call.wiring.uplink.wake()
     return Reply(prefix)
 
 

@@ -7,9 +7,8 @@ as a new registration; a tombstone is revived.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from registry.access.actor import Actor
 from registry.database import Connection, Database
@@ -20,6 +19,7 @@ from registry.errors import (
     IdentifierWithdrawn,
     PrefixNotFound,
     RevisionMismatch,
+    TooLarge,
     ValueExists,
     ValueNotFound,
 )
@@ -49,10 +49,9 @@ class Registrar:
     """Safe to share between tasks. Every method is one transaction; when it returns, its verdicts
     are durable."""
 
-    def __init__(self, database: Database, form: Form, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, form: Form) -> None:
         self._database = database
         self._form = form
-        self._now = now
 
     async def create(
         self,
@@ -182,9 +181,13 @@ class Registrar:
             if refusal:
                 verdicts[position] = _refused(registration.identifier, refusal)
                 continue
-            row = self._form.row(
-                holdings[text].prefix_id, registration.identifier, registration.values
-            )
+            try:
+                row = self._form.row(
+                    holdings[text].prefix_id, registration.identifier, registration.values
+                )
+            except TooLarge as error:
+                verdicts[position] = _refused(registration.identifier, error)
+                continue
             items.append(_Item(position, registration, row))
         return items
 
@@ -276,8 +279,8 @@ class Registrar:
     ) -> Verdict:
         """Give a live, locked record these values. Values that stay the same keep their time."""
         old = self._form.values(before)
-        needed = permission.needed_for(old, values)
-        await self._require(tx, actor, holding, old, needed)
+        await self._require(tx, actor, holding, old, permission.needed_for(old, values))
+        permission.check_writable(old, values)
         _check_revision(before, expected)
         if _same(values, old):
             return Verdict(identifier, Outcome.UNCHANGED, before.revision, before.batch_id)

@@ -1,0 +1,186 @@
+"""The wiring of a node: its parts are opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+import aiohttp
+from aiohttp import web
+from redis.asyncio import Redis
+
+from metrics.instruments import Instruments
+from node import foundation, health, housekeeping
+from node.http.client import Clients
+from node.http.edge import make_edge, problem_surface
+from node.http.throttle import REDIS_PATIENCE, Throttle
+from node.settings import Settings
+from node.uplink.client import NationalNode, NationalNodeClient
+from node.uplink.directory import NationalDirectory
+from node.uplink.key import load_key
+from node.uplink.sender import Sender
+from node.v1 import surface as v1
+from node.version import VERSION
+from node.wiring import WIRING, Wiring
+from registry.access.keyring import Keyring
+from registry.access.once import OnceRunner
+from registry.code.allocation import Codes
+from registry.database import Database, connect
+from registry.enterprise.enterprises import Enterprises
+from registry.prefix.prefixes import Prefixes
+from registry.record.archive import Form
+from registry.record.catalogue import Catalogue
+from registry.record.registrar import Registrar
+from registry.sealing import SealingKey
+from resolver.chain import Chain
+from resolver.local import LocalLink
+from resolver.recursive import Bounds, RecursiveLink
+from resolver.referral import Directory, FirstOf, OwnPrefixes
+
+SURFACES = (v1.SURFACE, problem_surface("site", "/"))
+
+# The uplink's sender tries again by itself, and a resolution must not wait: neither needs the
+# client to insist for long.
+UPLINK_SECONDS, UPLINK_ATTEMPTS = 10.0, 3
+
+
+Work: TypeAlias = Callable[[], Coroutine[object, object, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An open node: its application, and the work that must run beside it."""
+
+    app: web.Application
+    wiring: Wiring
+    background: tuple[Work, ...]
+
+
+@asynccontextmanager
+async def open_node(settings: Settings) -> AsyncIterator[Node]:
+    """Open everything a node needs; raises a BiaoshiError in one line where something is amiss."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            connect(
+                settings.database_url,
+                size=settings.database_connections,
+                statement_timeout=settings.statement_seconds,
+            )
+        )
+        async with database.connection() as connection:
+            await foundation.check(connection, settings)
+        redis = _redis(settings)
+        if redis is not None:
+            stack.push_async_callback(redis.aclose)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield _assemble(settings, database, redis, session)
+
+
+def _assemble(
+    settings: Settings, database: Database, redis: Redis | None, session: aiohttp.ClientSession
+) -> Node:
+    instruments = Instruments(VERSION)
+    form = Form(settings.case_sensitive, SealingKey.load(Path(settings.sealing_key_file)))
+    once = OnceRunner(database, form.sealing)
+    prefixes = Prefixes(
+        database,
+        once,
+        settings.secondary_prefix,
+        allow_private=settings.allow_private_addresses,
+    )
+    catalogue = Catalogue(database, form)
+    national = _national_node(settings, session)
+    sender = Sender(database, prefixes, national, instruments) if national else None
+    local = LocalLink(catalogue)
+    wiring = Wiring(
+        settings=settings,
+        instruments=instruments,
+        clients=Clients(
+            settings.trusted_proxies, credentials_over_http=settings.credentials_over_http
+        ),
+        throttle=Throttle(redis, time.time),
+        database=database,
+        redis=redis,
+        form=form,
+        keyring=Keyring(database, once, _now),
+        enterprises=Enterprises(database, once),
+        prefixes=prefixes,
+        codes=Codes(
+            database,
+            once,
+            case_sensitive=settings.case_sensitive,
+            now=_now,
+            random_bytes=secrets.token_bytes,
+        ),
+        registrar=Registrar(database, form),
+        catalogue=catalogue,
+        local=local,
+        chain=Chain([local, _recursive(settings, session, catalogue, national)]),
+        now=_now,
+        uplink=sender,
+    )
+    background: list[Work] = [partial(housekeeping.run, database, _now)]
+    if sender:
+        background.append(sender.run)
+    return Node(_application(wiring), wiring, tuple(background))
+
+
+def _application(wiring: Wiring) -> web.Application:
+    app = web.Application(middlewares=[make_edge(SURFACES)])
+    app[WIRING] = wiring
+    app.add_routes([*health.routes(), *v1.routes()])
+    return app
+
+
+def _redis(settings: Settings) -> Redis | None:
+    if settings.redis_url is None:
+        return None
+    return Redis.from_url(
+        settings.redis_url, socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE
+    )
+
+
+def _national_node(settings: Settings, session: aiohttp.ClientSession) -> NationalNodeClient | None:
+    if settings.national_node_url is None or settings.national_node_key_file is None:
+        return None
+    return NationalNodeClient(
+        session,
+        NationalNode(
+            base_url=settings.national_node_url,
+            app_id=settings.national_node_app_id,
+            shr_prefix=settings.secondary_prefix,
+            attempts=UPLINK_ATTEMPTS,
+            total_seconds=UPLINK_SECONDS,
+        ),
+        load_key(Path(settings.national_node_key_file)),
+        clock=time.time,
+        make_nonce=partial(secrets.token_urlsafe, 16),
+    )
+
+
+def _recursive(
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    catalogue: Catalogue,
+    national: NationalNodeClient | None,
+) -> RecursiveLink:
+    directories: list[Directory] = [OwnPrefixes(catalogue)]
+    if national is not None:
+        directories.append(NationalDirectory(national))
+    bounds = Bounds(
+        seconds=settings.recursion_seconds,
+        referrals=settings.recursion_referrals,
+        allow_private=settings.allow_private_addresses,
+    )
+    return RecursiveLink(session, FirstOf(directories), bounds)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

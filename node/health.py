@@ -1,0 +1,73 @@
+"""Health, readiness and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import msgspec
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from metrics.instruments import CONTENT_TYPE
+from node import foundation
+from node.wiring import WIRING, Wiring
+from registry.errors import BiaoshiError
+
+PATIENCE = 2.0  # seconds for what a probe asks
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.get("/healthz", healthy, name="healthz"),
+        web.get("/readyz", ready, name="readyz"),
+        web.get("/metrics", metrics, name="metrics"),
+    ]
+
+
+async def healthy(_: web.Request) -> web.Response:
+    """The process answers; it says nothing of what it depends on."""
+    return web.json_response({"status": "ok"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """200 when registration and resolution work here; 503 naming what is missing otherwise."""
+    wiring = request.app[WIRING]
+    missing = await _missing(wiring)
+    degraded = await _degraded(wiring)
+    status = "ready" if not missing else "not ready"
+    body = msgspec.json.encode({"status": status, "missing": missing, "degraded": degraded})
+    return web.Response(body=body, status=503 if missing else 200, content_type="application/json")
+
+
+async def metrics(request: web.Request) -> web.Response:
+    body = request.app[WIRING].instruments.exposition()
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _missing(wiring: Wiring) -> dict[str, str]:
+    """What registration and local resolution cannot do without."""
+    try:
+        async with asyncio.timeout(PATIENCE), wiring.database.connection() as connection:
+            await foundation.check(connection, wiring.settings)
+    except BiaoshiError as error:
+        return {"database": error.detail}
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        return {"database": f"does not answer ({type(error).__name__})"}
+    return {}
+
+
+async def _degraded(wiring: Wiring) -> dict[str, str]:
+    """What is away and can be done without: the national node and Redis."""
+    found: dict[str, str] = {}
+    if wiring.redis is not None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await wiring.redis.ping()
+        except (RedisError, OSError, TimeoutError) as error:
+            found["redis"] = f"does not answer ({type(error).__name__})"
+    if wiring.uplink is None:
+        found["national_node"] = "not configured: filings wait in the outbox"
+    elif wiring.uplink is not None and not wiring.uplink.answered:
+        found["national_node"] = "does not answer: filings wait in the outbox"
+    return found

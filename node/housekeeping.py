@@ -1,0 +1,29 @@
+"""What has to be thrown away now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import asyncpg
+import structlog
+
+from registry.access import store
+from registry.database import Database
+
+KEEP_ANSWERS = timedelta(days=7)  # how long an Idempotency-Key is remembered
+PERIOD = 3600.0  # seconds
+
+log = structlog.get_logger()
+
+
+async def run(database: Database, now: Callable[[], datetime]) -> None:
+    """Clean up every hour until cancelled. A database that is away is tried again an hour later."""
+    while True:
+        try:
+            async with database.connection() as connection:
+                await store.forget_idempotency(connection, older_than=now() - KEEP_ANSWERS)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("housekeeping-failed", error=type(error).__name__)
+        await asyncio.sleep(PERIOD)
