@@ -115,8 +115,7 @@ class Operation:
     def _query(self, request: web.Request) -> Any:
         if self.query is None:
             return None
-        fields = {item.encode_name: item.type for item in msgspec.structs.fields(self.query)}
-        return bodies.convert(_parameters(request, fields), self.query)
+        return bodies.convert(_parameters(request, self.query), self.query)
 
     def _once(self, request: web.Request, actor: Actor, content: bytes) -> Once | None:
         key = request.headers.get(IDEMPOTENCY_KEY)
@@ -138,13 +137,11 @@ def _route_path(path: str) -> str:
     return path
 
 
-def _parameters(request: web.Request, fields: Mapping[str, Any]) -> dict[str, object]:
-    """Query parameters by name; one that may be repeated is a list. Unknown ones are refused by
-    the type they are converted to."""
-    found: dict[str, object] = {}
-    for name in dict.fromkeys(request.query):
-        values = request.query.getall(name)
-        repeated = msgspec.inspect.type_info(fields.get(name, str))
-        many = isinstance(repeated, msgspec.inspect.VarTupleType)
-        found[name] = values if many else values[-1]
-    return found
+def _parameters(request: web.Request, kind: type[msgspec.Struct]) -> dict[str, object]:
+    """Query parameters by name; those that may be repeated as lists. Names that the type does not
+    have are refused when it is converted to."""
+    repeated = {item.encode_name for item in msgspec.structs.fields(kind) if item.default == ()}
+    return {
+        name: request.query.getall(name) if name in repeated else request.query.getall(name)[-1]
+        for name in dict.fromkeys(request.query)
+    }
