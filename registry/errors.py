@@ -1,4 +1,5 @@
-"""Domain errors. Edges translate them: `node/problems.py` to RFC 9457, `node/handle_json` to codes.
+"""Domain errors. Edges translate them: `node/http/problem.py` to RFC 9457, `node/handle_json` to
+response codes. Errors that one module alone raises stand in that module.
 
 BiaoshiError
 ├── InvalidInput            the request can never succeed as it stands
@@ -19,6 +20,7 @@ BiaoshiError
 │   └── PrefixElsewhere     homed on the enterprise's own resolver
 ├── NotFound
 │   ├── IdentifierNotFound
+│   ├── IdentifierGone      it was withdrawn
 │   ├── ValueNotFound
 │   ├── PrefixNotFound      not homed on this node
 │   ├── EnterpriseNotFound
@@ -147,6 +149,11 @@ class NotFound(BiaoshiError):
 class IdentifierNotFound(NotFound):
     kind = "identifier-not-found"
     title = "No such identifier"
+
+
+class IdentifierGone(NotFound):
+    kind = "identifier-gone"
+    title = "The identifier was withdrawn"
 
 
 class ValueNotFound(NotFound):

@@ -19,6 +19,7 @@ STATUS: dict[type[BiaoshiError], int] = {
     errors.NotAuthenticated: 401,
     errors.NotPermitted: 403,
     errors.NotFound: 404,
+    errors.IdentifierGone: 410,
     errors.Conflict: 409,
     errors.RevisionMismatch: 412,
     errors.TooManyRequests: 429,

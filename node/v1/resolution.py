@@ -13,7 +13,7 @@ from node.v1.types import Limit
 from registry import errors
 from registry.access import store as access
 from registry.access.store import AuditEntry
-from registry.errors import IdentifierNotFound, NotAuthenticated
+from registry.errors import IdentifierGone, IdentifierNotFound, NotAuthenticated
 from registry.record.value import Value
 from registry.spelling import recognise
 from resolver.query import MAX_FILTERS, Answer, Outcome, Query, Source
@@ -64,13 +64,6 @@ class ResolutionShown(msgspec.Struct, frozen=True):
     via: tuple[str, ...] = ()
 
 
-class IdentifierGone(IdentifierNotFound):
-    """It was withdrawn by its enterprise."""
-
-    kind = "identifier-gone"
-    title = "The identifier was withdrawn"
-
-
 async def resolved(call: Call) -> Reply:
     recognised = recognise(call.path["handle"])
     if recognised.identifier is None:
@@ -87,7 +80,7 @@ async def resolved(call: Call) -> Reply:
     )
     answer = await _ask(call, query)
     call.wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
-    return _reply(answer)
+    return _reply(answer, call.request.headers.get("If-None-Match"))
 
 
 async def audited(call: Call) -> Reply:
@@ -112,7 +105,7 @@ async def _ask(call: Call, query: Query) -> Answer:
     return answer
 
 
-def _reply(answer: Answer) -> Reply:
+def _reply(answer: Answer, known: str | None) -> Reply:
     if answer.outcome is Outcome.WITHDRAWN:
         raise IdentifierGone(f"{answer.handle} was withdrawn", field="handle", rule="withdrawn")
     if answer.outcome is Outcome.NOT_FOUND:
@@ -121,7 +114,9 @@ def _reply(answer: Answer) -> Reply:
         raise NotAuthenticated("these values are not public", rule="key-needed")
     headers = {"Cache-Control": "private, must-revalidate"}
     if answer.revision is not None:
-        headers["ETag"] = f'"{answer.revision}"'
+        headers["ETag"] = etag = f'"{answer.revision}"'
+        if known is not None and etag in [tag.strip() for tag in known.split(",")]:
+            return Reply(status=304, headers=headers)
     values = msgspec.Raw(answer.values.encode())
     body = Resolution(answer.handle, answer.source, values, answer.revision, answer.via)
     return Reply(body, headers=headers)
@@ -139,11 +134,12 @@ OPERATIONS = (
         handler=resolved,
         query=Options,
         answer=ResolutionShown,
+        also={304: "The record is still the one of the ETag in If-None-Match"},
         errors=(
             errors.InvalidIdentifier,
             errors.PrefixNotFound,
             errors.IdentifierNotFound,
-            IdentifierGone,
+            errors.IdentifierGone,
             errors.RemoteUnavailable,
             errors.NationalNodeUnavailable,
         ),
