@@ -15,6 +15,7 @@ from registry.errors import InvalidRouting, PrefixElsewhere, PrefixNotActive
 from registry.record.typed_data import Admin, Port
 
 MAX_ADMINISTRATORS = 20
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 class PrefixState(IntEnum):
@@ -72,7 +73,7 @@ class Routing(msgspec.Struct, frozen=True):
             ) from None
         # The node will send requests there: an address inside its own network would let an
         # enterprise reach what it should not.
-        if not allow_private and not address.is_global:
+        if not allow_private and not _public(address):
             raise InvalidRouting(
                 "the address must be reachable from the public network",
                 field="routing.address",
@@ -84,6 +85,18 @@ class Routing(msgspec.Struct, frozen=True):
                 field="routing.listeners",
                 rule="routing-protocols",
             )
+
+
+def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether this is one host's address in the public network; for an IPv6 address that stands
+    for an IPv4 one (mapped, 6to4, NAT64), whether that one is."""
+    if isinstance(address, ipaddress.IPv6Address):
+        within = address.ipv4_mapped or address.sixtofour
+        if address in NAT64:
+            within = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if within is not None:
+            return _public(within)
+    return address.is_global and not address.is_multicast
 
 
 class Prefix(msgspec.Struct, frozen=True, kw_only=True):

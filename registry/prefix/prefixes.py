@@ -4,14 +4,15 @@ national node must know of is owed to it, in the step's own transaction."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from registry.access import store as access
 from registry.access.actor import Actor, Scope
 from registry.access.once import Once, OnceRunner
-from registry.database import Connection, Database
+from registry.database import Connection, Database, storable
 from registry.enterprise import store as enterprises
 from registry.enterprise.enterprise import require_active
 from registry.errors import (
@@ -23,6 +24,7 @@ from registry.errors import (
     PrefixTaken,
     WrongState,
 )
+from registry.identifier import Identifier
 from registry.identifier import Prefix as PrefixText
 from registry.prefix import store
 from registry.prefix.prefix import MAX_ADMINISTRATORS, Hosting, Prefix, PrefixState, Routing
@@ -39,7 +41,7 @@ _Step: TypeAlias = Callable[[Connection, Prefix], Awaitable[None]]
 class PrefixWish(msgspec.Struct, frozen=True, kw_only=True):
     """What an enterprise asks for. Without a code it gets the next free number."""
 
-    enterprise_id: int
+    enterprise_id: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     code: str | None = None
     routing: Routing | None = None  # the enterprise's own resolver; without one, hosted here
 
@@ -104,7 +106,11 @@ class Prefixes:
         return await self._step(actor, text, "prefix.rejected", work, {"note": note})
 
     async def settle_review(self, actor: Actor, text: str, approved: bool, note: str) -> Prefix:
-        """The national node's verdict."""
+        """The national node's verdict; called by the uplink alone. Later verdicts change nothing.
+
+        Its note is kept as far as it fits: a long one must not lose the verdict.
+        """
+        note = note.replace("\0", "")[:MAX_NOTE]
         state = PrefixState.ACTIVE if approved else PrefixState.REJECTED
 
         async def work(tx: Connection, prefix: Prefix) -> None:
@@ -153,10 +159,12 @@ class Prefixes:
 
         async def work(tx: Connection, prefix: Prefix) -> None:
             actor.require_enterprise(prefix.enterprise_id, Scope.MANAGE)
+            # While the national node decides, what it decides on stays.
+            _require_state(prefix, PrefixState.WAITING, PrefixState.ACTIVE, PrefixState.STOPPED)
+            if prefix.state is not PrefixState.WAITING:
+                await store.owe_filing(tx, text, UPDATE)
             hosting = Hosting.NOT_HOSTED if routing else Hosting.HOSTED
             await store.set_routing(tx, text, hosting, routing)
-            if prefix.state in (PrefixState.ACTIVE, PrefixState.STOPPED):
-                await store.owe_filing(tx, text, UPDATE)
 
         return await self._step(actor, text, "prefix.routed", work)
 
@@ -170,6 +178,8 @@ class Prefixes:
                 field="administrators",
                 rule="too-many-administrators",
             )
+        for position, administrator in enumerate(administrators):
+            _check_handle(administrator.handle, f"administrators[{position}].handle")
 
         async def work(tx: Connection, prefix: Prefix) -> None:
             actor.require_enterprise(prefix.enterprise_id, Scope.MANAGE)
@@ -197,12 +207,15 @@ class Prefixes:
             actor.require_operator()
         else:
             actor.require_reader(enterprise_id)
+        if not storable(after):
+            raise InvalidInput("no prefix looks like this", field="after", rule="after-text")
         async with self._database.connection() as connection:
             return await store.page(
                 connection, enterprise_id=enterprise_id, state=state, after=after, limit=limit
             )
 
     async def _choose(self, tx: Connection, code: str | None) -> str:
+        await store.lock_codes(tx)
         if code is None:
             return f"{self._secondary}.{await store.next_free_code(tx, self._secondary)}"
         if not 1 <= len(code) <= MAX_CODE:
@@ -226,14 +239,17 @@ class Prefixes:
         work: _Step,
         detail: dict[str, object] | None = None,
     ) -> Prefix:
-        """Run one step on a locked prefix, audit it, and return the prefix as it is then."""
+        """Run one step on a locked prefix, audit it if it changed anything, and return the prefix
+        as it is then."""
         _check_note(detail)
 
         async def whole(tx: Connection) -> Prefix:
             prefix = await store.get(tx, text, lock=True) or _missing(text)
             await work(tx, prefix)
-            await access.audit(tx, actor, action, text, detail)
-            return await store.get(tx, text) or _missing(text)
+            after = await store.get(tx, text) or _missing(text)
+            if after != prefix:
+                await access.audit(tx, actor, action, text, detail)
+            return after
 
         return await self._database.transaction(whole)
 
@@ -249,6 +265,13 @@ def _require_state(prefix: Prefix, *allowed: PrefixState) -> None:
             f"{prefix.prefix} is {prefix.state.name.lower().replace('_', ' ')}, not {names}",
             rule="prefix-state",
         )
+
+
+def _check_handle(text: str, field: str) -> None:
+    try:
+        Identifier.parse(text)
+    except InvalidIdentifier as error:
+        raise InvalidValue(error.detail, field=field, rule=error.rule) from None
 
 
 def _check_note(detail: dict[str, object] | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from registry.database import Connection
+from registry.database import Connection, storable
 from registry.enterprise.enterprise import EnterpriseState
 from registry.prefix.prefix import Holding, Hosting, Prefix, PrefixState, Routing
 from registry.record.typed_data import Admin
@@ -45,21 +45,33 @@ async def add(
     return _prefix(row) if row else None
 
 
-async def next_free_code(tx: Connection, secondary: str) -> int:
-    """The lowest number above all numeric codes under the secondary prefix.
-
-    Numbers of rejected applications are not used again: somebody may have noted them down.
-    """
+async def lock_codes(tx: Connection) -> None:
+    """Keep other transactions from allocating codes until this one ends."""
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('prefix-code', 0))")
-    highest = await tx.fetchval(
-        """SELECT max(substr(prefix, length($1) + 2)::bigint) FROM prefix
-            WHERE prefix ~ ('^' || replace($1, '.', '\\.') || '\\.[1-9][0-9]{0,9}$')""",
+
+
+async def next_free_code(tx: Connection, secondary: str) -> int:
+    """The lowest number that no prefix under the secondary prefix has; codes must be locked.
+
+    Numbers of rejected applications are not used again: somebody may have noted them down. Not
+    the number above the highest: whoever asks for code 999999999 would make all later ones long.
+    """
+    free: int = await tx.fetchval(
+        """SELECT min(used.code) + 1
+             FROM (SELECT 0 AS code
+                   UNION ALL
+                   SELECT substr(prefix, length($1) + 2)::bigint FROM prefix
+                    WHERE prefix ~ ('^' || replace($1, '.', '\\.') || '\\.[1-9][0-9]{0,17}$')) used
+            WHERE NOT EXISTS (SELECT FROM prefix
+                               WHERE prefix = $1 || '.' || (used.code + 1)::text)""",
         secondary,
     )
-    return (highest or 0) + 1
+    return free
 
 
 async def get(connection: Connection, prefix: str, *, lock: bool = False) -> Prefix | None:
+    if not storable(prefix):
+        return None
     row = await connection.fetchrow(
         """SELECT prefix, enterprise_id, state, hosting, routing, administrators, note,
                   filing_rev, filed_at, requested_at, reviewed_by, reviewed_at, activated_at
@@ -82,7 +94,7 @@ async def page(
         """SELECT prefix, enterprise_id, state, hosting, routing, administrators, note,
                   filing_rev, filed_at, requested_at, reviewed_by, reviewed_at, activated_at
              FROM prefix
-            WHERE prefix > $3 AND ($1::integer IS NULL OR enterprise_id = $1)
+            WHERE prefix > $3 AND ($1::bigint IS NULL OR enterprise_id = $1)
               AND ($2::smallint IS NULL OR state = $2)
             ORDER BY prefix LIMIT $4""",
         enterprise_id,
@@ -99,10 +111,10 @@ async def set_state(
     """Set the state; a reviewer is remembered where one decided."""
     await tx.execute(
         """UPDATE prefix
-              SET state = $2, note = $3,
+              SET state = $2::smallint, note = $3,
                   reviewed_by = coalesce($4, reviewed_by),
                   reviewed_at = CASE WHEN $4::text IS NULL THEN reviewed_at ELSE now() END,
-                  activated_at = CASE WHEN $2 = 1 THEN coalesce(activated_at, now())
+                  activated_at = CASE WHEN $2::smallint = 1 THEN coalesce(activated_at, now())
                                       ELSE activated_at END
             WHERE prefix = $1""",
         prefix,
@@ -185,19 +197,22 @@ async def lease(tx: Connection, seconds: float) -> Owed | None:
 
 
 async def settle(tx: Connection, outbox_id: int, outcome: str) -> None:
+    """Note what became of an item. The first to settle it decides: a sender whose lease has expired
+    may come later."""
     await tx.execute(
         """UPDATE outbox SET settled_at = now(), outcome = $2, last_error = NULL
-            WHERE outbox_id = $1""",
+            WHERE outbox_id = $1 AND settled_at IS NULL""",
         outbox_id,
         outcome,
     )
 
 
 async def postpone(tx: Connection, outbox_id: int, seconds: float, error: str) -> None:
+    """Try an item again after some seconds, unless another sender has settled it."""
     await tx.execute(
         """UPDATE outbox
               SET next_attempt_at = now() + make_interval(secs => $2), last_error = $3
-            WHERE outbox_id = $1""",
+            WHERE outbox_id = $1 AND settled_at IS NULL""",
         outbox_id,
         seconds,
         error,
@@ -220,7 +235,7 @@ async def holdings(connection: Connection, prefixes: Sequence[str]) -> dict[str,
                   p.hosting, p.routing, p.administrators
              FROM prefix p JOIN enterprise e USING (enterprise_id)
             WHERE p.prefix = ANY($1)""",
-        prefixes,
+        [prefix for prefix in prefixes if storable(prefix)],
     )
     return {row["prefix"]: holding(row) for row in rows}
 
