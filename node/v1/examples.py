@@ -1,0 +1,70 @@
+"""Examples that the documentation shows. Tests decode every one as the server would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_VALUES: Final = [
+    {"index": 1, "type": "URL", "data": "https://www.example.com/pumps/SN-00000001"},
+    {"index": 2, "type": "PRODUCT_NAME", "data": "离心泵 Centrifugal pump"},
+]
+
+_SUBJECT: Final = {
+    "name": "示例精密泵业有限公司",
+    "credit_code": "91350100M000100Y43",
+    "legal_person": "王小明",
+    "contact_name": "李小红",
+    "contact_phone": "0591-8888 0000",
+    "contact_email": "contact@example.com",
+    "address": "福建省福州市示例路 1 号",
+    "industry": "C3441",
+    "website": "https://www.example.com",
+}
+
+# By the name of the parameter.
+PARAMETERS: Final[Mapping[str, Any]] = {
+    "enterprise_id": 1,
+    "handle": "88.118.1/SN-00000001",
+    "key_id": "ABCDEFGH2345",
+    "prefix": "88.118.1",
+    "reservation_id": 1,
+}
+
+# By the name of the operation.
+BODIES: Final[Mapping[str, Any]] = {
+    "applyForEnterprise": _SUBJECT,
+    "amendEnterprise": _SUBJECT,
+    "verifyEnterprise": {"evidence": "营业执照与法人身份证已核对，案卷 2026-0012"},
+    "rejectEnterprise": {"note": "统一社会信用代码与营业执照不符"},
+    "suspendEnterprise": {"note": "应企业要求"},
+    "requestPrefix": {},
+    "rejectPrefix": {"note": "与已有前缀重复"},
+    "stopPrefix": {"note": "应企业要求"},
+    "deletePrefix": {"note": "企业已注销"},
+    "routePrefix": {
+        "routing": {
+            "address": "1.1.1.1",
+            "listeners": [
+                {"protocol": "TCP", "port": 2641},
+                {"protocol": "HTTP", "port": 8000},
+            ],
+        }
+    },
+    "setPrefixAdministrators": {
+        "administrators": [
+            {"handle": "88.118.1/ADMIN", "index": 300, "permissions": "011111110011"}
+        ]
+    },
+    "createKey": {"label": "line 3", "scopes": ["register"]},
+    "reserveCodes": {"pattern": "SN-{yyyy}{mm}-{serial:06d}{check:mod10}", "count": 500},
+    "registerIdentifiers": [
+        {"handle": "88.118.1/SN-00000001", "values": _VALUES},
+        {"handle": "88.118.1/SN-00000002", "values": _VALUES[1:]},
+    ],
+    "putIdentifier": {"values": _VALUES},
+    "changeIdentifier": {
+        "values": [{"index": 3, "type": "INSPECTED", "data": "2026-03-02"}],
+        "remove": [2],
+    },
+}
