@@ -64,6 +64,16 @@ async def connect(url: str, *, size: int, statement_timeout: float) -> AsyncIter
         "timezone": "UTC",
     }
     async with asyncpg.create_pool(
-        url, min_size=min(2, size), max_size=size, timeout=10, server_settings=settings
+        url,
+        min_size=min(2, size),
+        max_size=size,
+        timeout=10,
+        server_settings=settings,
+        reset=_keep,
     ) as pool:
         yield Database(pool)
+
+
+async def _keep(_: Connection) -> None:
+    """Nothing here changes a session's state, so none needs a round trip to be undone. An open
+    transaction is still rolled back by the pool itself."""
