@@ -60,6 +60,9 @@ _HEADERS: dict[str, Part] = {
     "Allow": {"description": "The methods there are", "schema": {"type": "string"}},
 }
 
+# Refused by the HTTP server itself, before there is a request that could have a surface.
+_MALFORMED = "\n\nAs plain text: malformed HTTP, or a request line or header beyond 8190 bytes"
+
 _CONDITION: Part = {
     "name": "If-Match",
     "in": "header",
@@ -223,9 +226,12 @@ def _responses(operation: Operation, schemas: Schemas) -> Part:
     refusals: dict[int, list[type[BiaoshiError]]] = {}
     for error in problems(operation):
         refusals.setdefault(status_of(error), []).append(error)
+    refusals.setdefault(HTTPStatus.BAD_REQUEST, [])
     refusals.setdefault(HTTPStatus.INTERNAL_SERVER_ERROR, [])
     for status, kinds in sorted(refusals.items()):
         responses[str(int(status))] = _refusal(HTTPStatus(status), kinds)
+    responses["400"]["description"] += _MALFORMED
+    responses["400"]["content"]["text/plain"] = {"schema": {"type": "string"}}
     responses["default"] = _problem("A problem that is HTTP's own, such as a method not allowed")
     responses["default"]["headers"] |= _headers("Allow")
     return responses

@@ -118,6 +118,11 @@ def test_headers_and_keys_are_as_the_operation_takes_them(operation, part):
     assert {"key": []} in part["security"]
 
 
+@EACH
+def test_what_is_no_http_is_refused_in_plain_text(operation, part):
+    assert set(part["responses"]["400"]["content"]) == {CONTENT_TYPE, "text/plain"}
+
+
 def test_repeatable_query_parameters_are_exploded_arrays(openapi):
     parameters = openapi["paths"]["/v1/resolve/{handle}"]["get"]["parameters"]
     types = next(item for item in parameters if item["name"] == "type")
