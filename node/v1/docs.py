@@ -79,13 +79,6 @@ class Docs:
         self._operations = operations
         self._version = version
 
-    def routes(self) -> list[web.RouteDef]:
-        return [
-            web.get("/openapi.json", self.show_openapi, name="openapi"),
-            web.get("/docs", self.show_manual, name="docs"),
-            web.get("/docs/problems", self.show_problems, name="problems"),
-        ]
-
     async def show_openapi(self, request: web.Request) -> web.Response:
         return self.openapi.respond(request)
 
@@ -126,6 +119,15 @@ class Docs:
             "form-action 'none'; frame-ancestors 'none'"
         )
         return Page(text.encode(), "text/html", policy)
+
+
+def routes(operations: Sequence[Operation], *, version: str) -> list[web.RouteDef]:
+    docs = Docs(operations, version=version)
+    return [
+        web.get("/openapi.json", docs.show_openapi, name="openapi"),
+        web.get("/docs", docs.show_manual, name="docs"),
+        web.get("/docs/problems", docs.show_problems, name="problems"),
+    ]
 
 
 def prose(text: str) -> Markup:

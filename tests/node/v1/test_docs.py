@@ -38,7 +38,7 @@ def subclasses(kind):
 @pytest.fixture
 async def client(aiohttp_client):
     app = web.Application()
-    app.add_routes(docs.Docs(OPERATIONS, version="1.2.3").routes())
+    app.add_routes(docs.routes(OPERATIONS, version="1.2.3"))
     return await aiohttp_client(app)
 
 
@@ -111,7 +111,7 @@ async def test_texts_are_escaped(aiohttp_client):
     hostile = "<script>alert('x')</script> & `<b>`"
     operation = replace(OPERATIONS[0], summary=hostile, description=hostile)
     app = web.Application()
-    app.add_routes(docs.Docs([operation], version="<i>").routes())
+    app.add_routes(docs.routes([operation], version="<i>"))
     client = await aiohttp_client(app)
     text = await page(client, "/docs")
     assert "<script" not in text
