@@ -26,8 +26,8 @@ from node.uplink.client import NationalNode, NationalNodeClient
 from node.uplink.directory import NationalDirectory
 from node.uplink.key import load_key
 from node.uplink.sender import Sender
-from node.v1 import docs
 from node.v1 import surface as v1
+from node.v1.docs import Docs
 from node.version import VERSION
 from node.wiring import WIRING, Wiring
 from registry.access.keyring import Keyring
@@ -136,7 +136,7 @@ def _assemble(
 def _application(wiring: Wiring) -> web.Application:
     app = web.Application(middlewares=[make_edge(SURFACES)])
     app[WIRING] = wiring
-    app.add_routes([*health.routes(), *v1.routes(), *docs.routes(v1.OPERATIONS, version=VERSION)])
+    app.add_routes([*health.routes(), *v1.routes(), *Docs(v1.OPERATIONS, version=VERSION).routes()])
     return app
 
 
