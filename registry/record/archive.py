@@ -35,9 +35,12 @@ class Form:
         return self.filled(Row(prefix_id, suffix, shown, None, None), values)
 
     def filled(self, row: Row, values: tuple[Value, ...]) -> Row:
-        """The live row with these values."""
+        """The live row with these values. Raises TooLarge."""
         public, private = split(values)
-        sealed = self.sealing.seal(encode(private).encode(), _context(row)) if private else None
+        if not private:
+            return replace(row, status=store.LIVE, public=encode(public), private=None)
+        encode(values)  # raises if both together are more than an administrator can be sent
+        sealed = self.sealing.seal(encode(private).encode(), _context(row))
         return replace(row, status=store.LIVE, public=encode(public), private=sealed)
 
     def values(self, row: Row) -> tuple[Value, ...]:

@@ -8,8 +8,14 @@ from datetime import datetime
 import msgspec
 
 from registry.access.actor import Actor, Role
-from registry.database import Connection, Database
-from registry.errors import IdentifierNotFound, NotAuthenticated, NotPermitted, PrefixNotFound
+from registry.database import Connection, Database, storable
+from registry.errors import (
+    IdentifierNotFound,
+    InvalidInput,
+    NotAuthenticated,
+    NotPermitted,
+    PrefixNotFound,
+)
 from registry.identifier import Identifier
 from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
@@ -17,9 +23,10 @@ from registry.record import permission, store
 from registry.record.archive import Archive, Form
 from registry.record.store import Action, Change, Found, Row
 from registry.record.typed_data import Right
-from registry.record.value import Value
+from registry.record.value import Value, decode
 
 SEARCH_LIMIT = 1000
+PAGE_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,8 @@ class Catalogue:
         return View(found.holding, found.row, found.registered_at, listed, hidden)
 
     async def history(self, actor: Actor, identifier: Identifier) -> list[Event]:
-        """Every state the record was in. For the prefix's enterprise and operators."""
+        """Every state the record was in, with the values that this actor may read. For the prefix's
+        enterprise and operators."""
         async with self._database.connection() as connection:
             found = await self._find(connection, identifier)
             if found.holding is None:
@@ -81,8 +89,12 @@ class Catalogue:
             actor.require_reader(found.holding.enterprise_id)
             if found.row is None or found.registered_at is None:
                 raise IdentifierNotFound(f"there is no {identifier}", field="handle")
-            changes = await store.history(connection, found.row.prefix_id, found.row.suffix)
-        return self._events(found.row, found.registered_at, changes)
+            row, known = found.row, found.row.revision
+            changes = await store.history(connection, row.prefix_id, row.suffix, until=known)
+            values = self._form.values(row) if row.live else ()
+            archive = Archive(connection, self._form)
+            rights = await permission.rights(actor, found.holding, values, archive)
+        return self._events(row, found.registered_at, changes, bool(rights & Right.READ_VALUE))
 
     async def page(
         self, actor: Actor, prefix: str, after: str, limit: int
@@ -91,6 +103,8 @@ class Catalogue:
         async with self._database.connection() as connection:
             holding = await self._holding(connection, prefix)
             actor.require_reader(holding.enterprise_id)
+            if not storable(after):
+                raise InvalidInput("no suffix looks like this", field="after", rule="after-text")
             rows = await store.page(connection, holding.prefix_id, after, limit)
         return [(f"{prefix}/{row.spelling}", row) for row in rows]
 
@@ -98,15 +112,17 @@ class Catalogue:
         self, actor: Actor, prefix: str, number: int, size: int
     ) -> tuple[int, list[str]]:
         """How many identifiers a prefix has, and those of one page; size 0 counts only, a negative
-        size takes all up to the limit. Needs the right to list."""
+        size takes all. No page has more than PAGE_LIMIT. Needs the right to list."""
         async with self._database.connection() as connection:
             holding = await self._holding(connection, prefix)
             archive = Archive(connection, self._form)
             await permission.require(Right.LIST_HANDLES, actor, holding, (), archive)
             total = await store.count(connection, holding.prefix_id)
+            limit = PAGE_LIMIT if size < 0 else min(size, PAGE_LIMIT)
+            offset = 0 if size < 0 else max(number, 0) * size
             suffixes = (
-                await store.numbered_page(connection, holding.prefix_id, number * size, size)
-                if size
+                await store.numbered_page(connection, holding.prefix_id, offset, limit)
+                if limit and offset < total
                 else []
             )
         return total, [f"{prefix}/{suffix}" for suffix in suffixes]
@@ -116,6 +132,8 @@ class Catalogue:
         pattern for every type wanted, at most SEARCH_LIMIT."""
         async with self._database.connection() as connection:
             enterprise_id = await self._enterprise_of(connection, actor)
+            if not all(storable(text) for pair in wanted.items() for text in pair):
+                return []  # no record holds such text
             owned = await store.owned(connection, enterprise_id)
             rows = await store.search(connection, owned, wanted, SEARCH_LIMIT)
         return [f"{prefix}/{suffix}" for prefix, suffix in rows]
@@ -130,7 +148,9 @@ class Catalogue:
         if actor.role is Role.ENTERPRISE and actor.enterprise_id is not None:
             return actor.enterprise_id
         if actor.identity is None:
-            raise NotAuthenticated("this needs an enterprise's key", rule="key-needed")
+            if actor.anonymous:
+                raise NotAuthenticated("this needs an enterprise's key", rule="key-needed")
+            raise NotPermitted("this is for an enterprise's key", rule="enterprise-only")
         text = Identifier.parse(actor.identity.handle).canonical_prefix
         holding = (await prefixes.holdings(connection, [text])).get(text)
         if holding is None:
@@ -150,15 +170,17 @@ class Catalogue:
             raise PrefixNotFound(f"the prefix {prefix} does not live here", field="prefix")
         return holding
 
-    def _events(self, row: Row, registered_at: datetime, changes: list[Change]) -> list[Event]:
+    def _events(
+        self, row: Row, registered_at: datetime, changes: list[Change], may_read: bool
+    ) -> list[Event]:
         """The states of a record, oldest first: each is what the next change found."""
         names = {
             Action.AMENDED: "amended",
             Action.WITHDRAWN: "withdrawn",
             Action.REVIVED: "revived",
         }
-        states = [self._state(row, c.public_before, c.private_before) for c in changes]
-        states.append(self._state(row, row.public, row.private))
+        states = [self._state(row, c.public_before, c.private_before, may_read) for c in changes]
+        states.append(self._state(row, row.public, row.private, may_read))
         events = [Event(1, "registered", registered_at, None, states[0])]
         for change, values in zip(changes, states[1:], strict=True):
             events.append(
@@ -169,8 +191,10 @@ class Catalogue:
         return events
 
     def _state(
-        self, row: Row, public: str | None, private: bytes | None
+        self, row: Row, public: str | None, private: bytes | None, may_read: bool
     ) -> tuple[Value, ...] | None:
         if public is None:
             return None  # a tombstone
+        if not may_read:
+            return decode(public)
         return permission.readable(self._form.merged(row, public, private))

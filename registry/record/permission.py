@@ -7,7 +7,7 @@ the rights that each HS_ADMIN grants. An operator may withdraw records, not writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -45,11 +45,15 @@ async def rights(
 async def require(
     needed: Right, actor: Actor, holding: Holding, values: Iterable[Value], archive: Archive
 ) -> None:
-    """Raise unless the actor has every right needed."""
+    """Raise unless the actor has some right here and every one needed.
+
+    Some right, because even a change that changes nothing tells what is stored.
+    """
     if actor.anonymous:
         raise NotAuthenticated("this needs a key", rule="key-needed")
-    missing = needed & ~await rights(actor, holding, values, archive)
-    if not missing:
+    granted = await rights(actor, holding, values, archive)
+    missing = needed & ~granted
+    if granted and not missing:
         return
     if actor.role is Role.ENTERPRISE and actor.enterprise_id == holding.enterprise_id:
         raise NotPermitted("this key lacks the scope `register`", rule="scope-register")
@@ -58,35 +62,44 @@ async def require(
             f"the prefix {holding.prefix} is not this key's", field="handle", rule="prefix-owner"
         )
     names = ", ".join(str(right.name).lower() for right in Right if right & missing)
-    raise NotPermitted(f"this needs the right to {names}", rule="admin-rights")
+    raise NotPermitted(f"this needs the right to {names or 'change it'}", rule="admin-rights")
 
 
 def needed_for(before: Sequence[Value], after: Sequence[Value]) -> Right:
-    """The rights that turning one list of values into another takes.
-
-    Raises NotPermitted for a value that not even administrators may write.
-    """
-    old = {value.index: value for value in before}
-    new = {value.index: value for value in after}
+    """The rights that turning one list of values into another takes."""
     needed = Right(0)
-    for index in old.keys() | new.keys():
-        was, becomes = old.get(index), new.get(index)
-        if was and becomes and was.same_content(becomes):
-            continue
-        if was and was.permissions[1] == "0":
-            raise NotPermitted(
-                f"the value with index {index} may not be changed by administrators",
-                field="values",
-                rule="value-read-only",
-            )
+    for was, becomes in _steps(before, after):
         admin = any(value and value.type.upper() == "HS_ADMIN" for value in (was, becomes))
         needed |= _step_right(was, becomes, admin)
     return needed
 
 
+def check_writable(before: Sequence[Value], after: Sequence[Value]) -> None:
+    """Raise NotPermitted for a changed value that not even administrators may write."""
+    for was, _ in _steps(before, after):
+        if was and was.permissions[1] == "0":
+            raise NotPermitted(
+                f"the value with index {was.index} may not be changed by administrators",
+                field="values",
+                rule="value-read-only",
+            )
+
+
 def readable(values: Iterable[Value]) -> tuple[Value, ...]:
     """What administrators may read."""
     return tuple(value for value in values if value.public or value.permissions[0] == "1")
+
+
+def _steps(
+    before: Sequence[Value], after: Sequence[Value]
+) -> Iterator[tuple[Value | None, Value | None]]:
+    """Each value that differs, as it was and as it becomes, ascending by index."""
+    old = {value.index: value for value in before}
+    new = {value.index: value for value in after}
+    for index in sorted(old.keys() | new.keys()):
+        was, becomes = old.get(index), new.get(index)
+        if not (was and becomes and was.same_content(becomes)):
+            yield was, becomes
 
 
 def _step_right(was: Value | None, becomes: Value | None, admin: bool) -> Right:
@@ -106,26 +119,30 @@ def _admins(values: Iterable[Value]) -> list[Admin]:
 
 
 async def _holds(identity: Reference, admin: Admin, archive: Archive) -> bool:
-    """Whether the identity is the one referred to, or a member of the group referred to."""
-    waiting = [(Reference(admin.handle, admin.index), 0)]
+    """Whether the identity is the one referred to, or a member of the group referred to.
+
+    Level by level, so that the bounds cut off what is farthest. Only what is read from the
+    database counts against MAX_GROUPS: a large group of identities costs nothing to look through.
+    """
+    handle = archive.canonical(identity.handle)
+    sought = {(handle, 0), (handle, identity.index)}
+    level = {(archive.canonical(admin.handle), admin.index)}
     seen: set[tuple[str, int]] = set()
-    while waiting and len(seen) < MAX_GROUPS:
-        reference, depth = waiting.pop()
-        key = (archive.canonical(reference.handle), reference.index)
-        if key in seen:
-            continue
-        seen.add(key)
-        if key[0] == archive.canonical(identity.handle) and key[1] in (0, identity.index):
+    for _ in range(MAX_GROUP_DEPTH):
+        if level & sought:
             return True
-        if depth < MAX_GROUP_DEPTH:
-            members = await _members(reference, archive)
-            waiting.extend((member, depth + 1) for member in members)
-    return False
+        groups = sorted(level - seen)[: MAX_GROUPS - len(seen)]
+        seen.update(groups)
+        level = {member for group in groups for member in await _members(*group, archive)}
+    return not level.isdisjoint(sought)
 
 
-async def _members(reference: Reference, archive: Archive) -> list[Reference]:
-    for value in await archive.values(reference.handle):
-        group = value.type.upper() == "HS_VLIST" and value.data.format == "vlist"
-        if group and reference.index in (0, value.index):
-            return msgspec.convert(value.data.value, list[Reference])
-    return []
+async def _members(handle: str, index: int, archive: Archive) -> list[tuple[str, int]]:
+    """What the groups at a reference refer to."""
+    return [
+        (archive.canonical(member.handle), member.index)
+        for value in await archive.values(handle)
+        if value.type.upper() == "HS_VLIST" and value.data.format == "vlist"
+        if index in (0, value.index)
+        for member in msgspec.convert(value.data.value, list[Reference])
+    ]

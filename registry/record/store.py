@@ -174,13 +174,17 @@ async def find(connection: Connection, prefix: str, suffix: str) -> Found:
     return Found(holding(record), row, record["registered_at"])
 
 
-async def history(connection: Connection, prefix_id: int, suffix: str) -> list[Change]:
-    """The changes of a record, oldest first."""
+async def history(
+    connection: Connection, prefix_id: int, suffix: str, *, until: int
+) -> list[Change]:
+    """The changes of a record up to a revision, oldest first."""
     records = await connection.fetch(
         """SELECT revision, changed_at, action, actor, public_before, private_before
-             FROM revision WHERE prefix_id = $1 AND suffix = $2 ORDER BY revision""",
+             FROM revision WHERE prefix_id = $1 AND suffix = $2 AND revision <= $3
+            ORDER BY revision""",
         prefix_id,
         suffix,
+        until,
     )
     return [
         Change(
@@ -236,8 +240,7 @@ async def search(
 ) -> list[tuple[str, str]]:
     """Live records that have, for every type wanted, a public value like the pattern.
 
-    Patterns are LIKE patterns, compared without case. The cheap text match comes first; only
-    what passes is taken apart.
+    Patterns are LIKE patterns, compared without case. Every record of the prefixes is taken apart.
     """
     records = await connection.fetch(
         """SELECT p.prefix, coalesce(i.suffix_shown, i.suffix) AS shown

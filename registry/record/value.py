@@ -121,7 +121,11 @@ def normalise(values: Iterable[ValueIn], *, now: datetime) -> tuple[Value, ...]:
 
 
 def encode(values: Sequence[Value]) -> str:
-    """The JSON text of a list of values: what is stored and served."""
+    """The JSON text of a list of values: what is stored and served. Raises TooLarge."""
+    if len(values) > MAX_VALUES:
+        raise TooLarge(
+            f"a record holds at most {MAX_VALUES} values", field="values", rule="too-many-values"
+        )
     text = _encoder.encode(values)
     if len(text) > MAX_RECORD_BYTES:
         raise TooLarge(
@@ -153,12 +157,6 @@ def _normalise_one(value: ValueIn, where: str, timestamp: str) -> Value:
             rule="index-range",
         )
     _check_type(value.type, where)
-    if len(value.references) > MAX_REFERENCES:
-        raise TooLarge(
-            f"a value holds at most {MAX_REFERENCES} references",
-            field=f"{where}.references",
-            rule="too-many-references",
-        )
     return Value(
         index=value.index,
         type=value.type,
@@ -166,7 +164,7 @@ def _normalise_one(value: ValueIn, where: str, timestamp: str) -> Value:
         permissions=_permissions(value, where),
         ttl=_ttl(value.ttl, where),
         timestamp=timestamp,
-        references=tuple(value.references),
+        references=_references(value.references, where),
     )
 
 
@@ -211,12 +209,35 @@ def _ttl(ttl: int | str, where: str) -> int | str:
         moment = datetime.fromisoformat(ttl)
         if moment.tzinfo is None:
             raise ValueError("no time zone")
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = moment.astimezone(UTC)
+        if not 0 <= moment.timestamp() < 2**32:  # what the Handle wire protocol can tell
+            raise ValueError("out of range")
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):
         raise InvalidValue(
-            "an absolute ttl is a time with its zone, such as 2027-01-01T00:00:00Z",
+            "an absolute ttl is a time from 1970 to 2106 with its zone, such as "
+            "2027-01-01T00:00:00Z",
             field=f"{where}.ttl",
             rule="ttl-time",
+        ) from None
+
+
+def _references(references: Sequence[Reference], where: str) -> tuple[Reference, ...]:
+    """The references, checked: those read off the wire have seen no JSON schema."""
+    if not references:
+        return ()
+    if len(references) > MAX_REFERENCES:
+        raise TooLarge(
+            f"a value holds at most {MAX_REFERENCES} references",
+            field=f"{where}.references",
+            rule="too-many-references",
+        )
+    try:
+        plain = msgspec.to_builtins(references)
+        return msgspec.convert(plain, tuple[Reference, ...])
+    except msgspec.ValidationError as error:
+        raise InvalidValue(
+            f"not a reference: {error}", field=f"{where}.references", rule="reference"
         ) from None
 
 
@@ -246,7 +267,12 @@ def _text(value: str, place: str) -> str:
         raise InvalidValue(
             "a string holds no NUL; send bytes as base64", field=place, rule="data-nul"
         )
-    _check_size(len(value.encode()), place)
+    try:
+        _check_data_size(len(value.encode()), place)
+    except UnicodeEncodeError:
+        raise InvalidValue(
+            "a string holds no half of a surrogate pair", field=place, rule="data-surrogate"
+        ) from None
     return value
 
 
@@ -255,7 +281,7 @@ def _bytes(format_: str, value: str, place: str) -> str:
         raw = bytes.fromhex(value) if format_ == "hex" else base64.b64decode(value, validate=True)
     except (ValueError, binascii.Error):
         raise InvalidValue(f"this is not {format_}", field=place, rule=f"data-{format_}") from None
-    _check_size(len(raw), place)
+    _check_data_size(len(raw), place)
     return base64.b64encode(raw).decode()
 
 
@@ -269,11 +295,11 @@ def _structured(data: DataIn, place: str) -> Any:
             f"not {data.format} data: {error}", field=place, rule=f"data-{data.format}"
         ) from None
     plain = msgspec.to_builtins(typed)
-    _check_size(len(_encoder.encode(plain)), place)
+    _check_data_size(len(_encoder.encode(plain)), place)
     return plain
 
 
-def _check_size(size: int, place: str) -> None:
+def _check_data_size(size: int, place: str) -> None:
     if size > MAX_DATA_BYTES:
         raise TooLarge(
             f"a value holds at most {MAX_DATA_BYTES} bytes", field=place, rule="data-too-large"

@@ -81,7 +81,7 @@ def prefixes(database: Database, once: OnceRunner) -> Prefixes:
 
 @pytest.fixture
 def registrar(database: Database, form: Form) -> Registrar:
-    return Registrar(database, form, now)
+    return Registrar(database, form)
 
 
 @pytest.fixture
