@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 
 from metrics.instruments import Instruments
 from node import foundation, health, housekeeping
+from node.handle_json import surface as handle_json
 from node.http.client import Clients
 from node.http.edge import make_edge, problem_surface
 from node.http.throttle import REDIS_PATIENCE, Throttle
@@ -26,8 +27,8 @@ from node.uplink.client import NationalNode, NationalNodeClient
 from node.uplink.directory import NationalDirectory
 from node.uplink.key import load_key
 from node.uplink.sender import Sender
+from node.v1 import docs
 from node.v1 import surface as v1
-from node.v1.docs import Docs
 from node.version import VERSION
 from node.wiring import WIRING, Wiring
 from registry.access.keyring import Keyring
@@ -45,7 +46,7 @@ from resolver.local import LocalLink
 from resolver.recursive import Bounds, RecursiveLink
 from resolver.referral import Directory, FirstOf, OwnPrefixes
 
-SURFACES = (v1.SURFACE, problem_surface("site", "/"))
+SURFACES = (v1.SURFACE, handle_json.SURFACE, problem_surface("site", "/"))
 
 # The uplink's sender tries again by itself, and a resolution must not wait: neither needs the
 # client to insist for long.
@@ -136,7 +137,7 @@ def _assemble(
 def _application(wiring: Wiring) -> web.Application:
     app = web.Application(middlewares=[make_edge(SURFACES)])
     app[WIRING] = wiring
-    app.add_routes([*health.routes(), *v1.routes(), *Docs(v1.OPERATIONS, version=VERSION).routes()])
+    app.add_routes([*health.routes(), *v1.routes(), *docs.routes(v1.OPERATIONS, version=VERSION)])
     return app
 
 
