@@ -6,14 +6,16 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TextIO
 
 import structlog
 from aiohttp import web
 
-from node.app import Node, open_node
+from node.app import Node, Work, open_node
 from node.settings import Settings
 from registry.errors import Unavailable
 
@@ -28,11 +30,17 @@ class CannotListen(Unavailable):
 
 
 async def serve(settings: Settings) -> None:
-    """Run a node until SIGINT or SIGTERM. Raises a BiaoshiError where it cannot start."""
-    async with open_node(settings) as node, listening(node) as url, working(node):
+    """Run a node until SIGINT or SIGTERM, which cancel this task; everything is closed by then.
+
+    Raises a BiaoshiError where the node cannot start, and whatever ended its background work.
+    """
+    cancel_on_signals()
+    async with open_node(settings) as node, working(node), listening(node) as url:
         log.info("serving", url=url, prefix=settings.secondary_prefix)
-        await stop_signal()
-        log.info("stopping")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            log.info("stopping")
 
 
 @asynccontextmanager
@@ -48,34 +56,49 @@ async def listening(node: Node) -> AsyncIterator[str]:
         try:
             await site.start()
         except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            raise CannotListen(
-                f"cannot listen on {settings.host} port {settings.port}: {reason}"
-            ) from None
+            raise _cannot_listen(settings.host, settings.port, error) from None
         yield base_url(settings.host, runner.addresses[0][1])
     finally:
         await runner.cleanup()
 
 
 @asynccontextmanager
-async def working(node: Node) -> AsyncIterator[None]:
-    """Run the node's background work while the context lasts. If one part dies, so does all."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work()) for work in node.background]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
+async def working(node: Node, *also: Work) -> AsyncIterator[None]:
+    """Run the node's background work, and other work beside it, while the context lasts. If one
+    part dies, so does all, and what it died of is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work()) for work in (*node.background, *also)]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
-async def stop_signal() -> None:
-    """Wait for SIGINT or SIGTERM."""
-    stopped = asyncio.Event()
+def cancel_on_signals() -> None:
+    """Let SIGINT and SIGTERM cancel the current task, so that its contexts close in order."""
+    task = asyncio.current_task()
+    assert task is not None  # called from a coroutine
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+        loop.add_signal_handler(number, task.cancel)
+
+
+@contextmanager
+def probe(host: str, port: int) -> Iterator[int]:
+    """Hold a port while the context lasts, without listening; for 0 some free one.
+    Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind((host, port))
+        except OSError as error:
+            raise _cannot_listen(host, port, error) from None
+        yield int(held.getsockname()[1])
 
 
 def base_url(host: str, port: int) -> str:
@@ -84,10 +107,9 @@ def base_url(host: str, port: int) -> str:
     return f"http://{local.get(host, f'[{host}]' if ':' in host else host)}:{port}"
 
 
-def log_as_json(level: str) -> None:
-    """JSON lines on standard error, for this program and the libraries it uses."""
+def log_as_json(level: str, stream: TextIO = sys.stderr) -> None:
+    """JSON lines, for this program and the libraries it uses."""
     number = getattr(logging, level.upper())
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -97,5 +119,20 @@ def log_as_json(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[_Forward()], force=True)
+
+
+class _Forward(logging.Handler):
+    """Takes what libraries log into our own lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+        )
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
+    reason = os.strerror(error.errno or 0)
+    return CannotListen(f"cannot listen on {host} port {port}: {reason}")

@@ -1,0 +1,5 @@
+"""`python -m node` is `biaoshi`."""
+
+from node.cli import main
+
+main()

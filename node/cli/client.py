@@ -1,0 +1,130 @@
+"""The client of a node's HTTP API: bounded in time, and every refusal one line."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from registry.errors import BiaoshiError, InvalidInput, Unavailable
+
+CONNECT_SECONDS = 5.0
+TOTAL_SECONDS = 60.0
+
+T = TypeVar("T")
+
+
+class NodeRefused(BiaoshiError):
+    """The node answered with a problem. `status` is HTTP's, `kind` stays this class's."""
+
+    kind = "node-refused"
+    title = "The node refused the request"
+
+    def __init__(
+        self, detail: str, *, status: int, field: str | None = None, rule: str | None = None
+    ) -> None:
+        super().__init__(detail, field=field, rule=rule)
+        self.status = status
+
+
+class NodeUnreachable(Unavailable):
+    kind = "node-unreachable"
+    title = "The node does not answer"
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    title: str
+    detail: str = ""
+    field: str | None = None
+    rule: str | None = None
+
+
+class NodeClient:
+    """One node's API, spoken to with one key or none. Safe to share between tasks."""
+
+    def __init__(
+        self, base_url: str, key: str | None = None, *, seconds: float = TOTAL_SECONDS
+    ) -> None:
+        """Raises InvalidInput where `base_url` is none. `seconds` bounds one request."""
+        self.base_url = base_url.rstrip("/")
+        if URL(self.base_url).scheme not in ("http", "https") or not URL(self.base_url).host:
+            raise InvalidInput(f"{base_url} is not the URL of a node, such as http://host:8000")
+        self._key = key
+        self._timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        headers = {"Accept": "application/json"}
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key}"
+        self._session = aiohttp.ClientSession(headers=headers, timeout=self._timeout)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, path: str, **query: str | int | list[str]) -> Any:
+        return await self.call("GET", path, query=query)
+
+    async def post(self, path: str, body: object | None = None) -> Any:
+        return await self.call("POST", path, body)
+
+    async def put(self, path: str, body: object) -> Any:
+        return await self.call("PUT", path, body)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object | None = None,
+        *,
+        query: dict[str, str | int | list[str]] | None = None,
+    ) -> Any:
+        """The answer's JSON. `path` is percent-encoded already, as `handle_path` makes it.
+
+        Raises NodeRefused for an answer that is a problem, NodeUnreachable for none.
+        """
+        assert self._session is not None, "used outside its context"
+        url = URL(self.base_url + path, encoded=True)
+        if query:
+            url = url.extend_query(query)
+        content = msgspec.json.encode(body) if body is not None else None
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        try:
+            async with self._session.request(
+                method, url, data=content, headers=headers, allow_redirects=False
+            ) as response:
+                return _read(response.status, await response.read(), self.base_url)
+        except TimeoutError:
+            raise NodeUnreachable(f"the node at {self.base_url} does not answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise NodeUnreachable(f"cannot reach the node at {self.base_url}: {reason}") from None
+
+
+def handle_path(start: str, text: str) -> str:
+    """The path of one identifier below `start`, whatever characters its text has."""
+    return f"{start}/{quote(text, safe='')}"
+
+
+def _read(status: int, content: bytes, base_url: str) -> Any:
+    try:
+        if 200 <= status < 300:
+            return msgspec.json.decode(content) if content else None
+        problem = msgspec.json.decode(content, type=_Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise NodeRefused(
+            f"{base_url} answers like no node: HTTP {status} without a JSON body", status=status
+        ) from None
+    detail = problem.detail or problem.title
+    raise NodeRefused(detail, status=status, field=problem.field, rule=problem.rule)

@@ -1,0 +1,67 @@
+"""The program: all commands, and what each way of ending means for the exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+
+from cyclopts import App, CycloptsError
+
+from node.cli import run
+from node.cli.terminal import complain, stand_any_encoding
+from node.version import VERSION
+from registry.errors import BiaoshiError
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 128 + signal.SIGINT
+DEBUG = "BIAOSHI_DEBUG"
+HELP = """A secondary node of the Industrial Internet identifier system.
+工业互联网标识解析二级节点。
+
+`biaoshi run` tries everything on this machine; `biaoshi serve` is for real servers."""
+
+
+def program() -> App:
+    """The command line."""
+    app = App(
+        name="biaoshi",
+        help=HELP,
+        version=VERSION,
+        help_format="markdown",
+        result_action="return_value",
+    )
+    for group in (run,):
+        group.add_to(app)
+    return app
+
+
+def execute(
+    arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ
+) -> int:
+    """Run one command; its exit status. Failures are one line, tracebacks for BIAOSHI_DEBUG."""
+    stand_any_encoding()
+    try:
+        result = program()(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. What is left in the buffer has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except CycloptsError as error:
+        complain(f"{error} Try `biaoshi --help`.")
+        return MISUSED
+    except BiaoshiError as error:
+        if environment.get(DEBUG):
+            raise
+        complain(error.detail)
+        return FAILED
+    except OSError as error:
+        if environment.get(DEBUG):
+            raise
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED

@@ -1,0 +1,1 @@
+"""Files of registrations, and sending them to a node."""
