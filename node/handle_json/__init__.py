@@ -1,0 +1,1 @@
+"""The Handle JSON API, as clients of the Handle system speak it."""
