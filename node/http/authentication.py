@@ -15,7 +15,7 @@ from registry.access.actor import Actor, anonymous
 from registry.errors import InvalidIdentifier, NotAuthenticated
 from registry.identifier import Identifier
 from registry.record.typed_data import Reference
-from registry.record.value import MAX_INDEX, SECRET_TYPE
+from registry.record.value import MAX_INDEX, SECRET_TYPE, Data
 
 FAILURES = "authentication-failures"
 MINUTE = 60
@@ -63,8 +63,8 @@ async def _identity(value: str, request_id: str, wiring: Wiring) -> Actor:
     identity = _reference(user)
     for stored in await wiring.catalogue.identity_values(identity.handle):
         if stored.index == identity.index and stored.type.upper() == SECRET_TYPE:
-            expected = _secret_bytes(stored.data.format, stored.data.value)
-            if hmac.compare_digest(expected, secret):
+            expected = _secret_bytes(stored.data)
+            if expected and hmac.compare_digest(expected, secret):
                 name = f"handle:{identity.index}:{identity.handle}"
                 return Actor(name, identity=identity, request_id=request_id)
     raise NotAuthenticated("Identity not verified", field="Authorization", rule="identity-unknown")
@@ -98,5 +98,8 @@ def _reference(user: str) -> Reference:
         ) from None
 
 
-def _secret_bytes(format_: str, value: str) -> bytes:
-    return base64.b64decode(value) if format_ == "base64" else value.encode()
+def _secret_bytes(data: Data) -> bytes:
+    """The secret a value holds; empty, which opens nothing, where it holds none."""
+    if data.format == "base64":
+        return base64.b64decode(data.value)
+    return data.value.encode() if data.format == "string" else b""

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from registry.errors import InvalidInput, TooLarge
 
@@ -15,20 +16,32 @@ MAX_LIST_BODY = 16 * 1024 * 1024
 T = TypeVar("T")
 
 
+# The client hung up, or what it sent breaks its own framing or compression.
+BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
+
+
 class InvalidJson(InvalidInput):
     kind = "invalid-json"
     title = "The body is not the JSON that is asked for"
 
 
 async def read(request: web.Request, limit: int = MAX_BODY) -> bytes:
-    """The whole body. Raises TooLarge beyond the limit, without reading on."""
+    """The whole body. Raises TooLarge beyond the limit, without reading on, and InvalidInput for
+    one that does not arrive whole."""
     if request.content_length is not None and request.content_length > limit:
         raise _too_large(limit)
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise _too_large(limit)
+    try:
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                raise _too_large(limit)
+    except BROKEN:
+        raise InvalidInput(
+            "the body breaks off, or is not encoded as its headers say",
+            field="body",
+            rule="body-broken",
+        ) from None
     return bytes(body)
 
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from aiohttp import web
 
 from node.settings import InvalidSettings
 
 UNKNOWN = "unknown"
+
+Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
+
+# Some proxies write the client's port too.
+_WITH_PORT = re.compile(r"\[([^\]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 
 
 class Clients:
@@ -25,33 +32,52 @@ class Clients:
     def address(self, request: web.Request) -> str:
         """The socket's peer, or the last hop of X-Forwarded-For that no trusted proxy added.
 
-        Never the first entry of a header that anyone can send.
+        Never the first entry of a header that anyone can send. What is no address ends the search:
+        the last trusted hop then stands for whoever is behind it.
         """
-        peer = request.remote or UNKNOWN
-        if not self._is_trusted(peer):
-            return peer
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
-        for hop in reversed([hop for hop in hops if hop]):
-            if not self._is_trusted(hop):
-                return hop
-        return peer
+        known = _address(request.remote or "")
+        if known is None:
+            return request.remote or UNKNOWN
+        for hop in reversed(_listed(request, "X-Forwarded-For")):
+            if not self._is_trusted(known):
+                break
+            before = _address(hop)
+            if before is None:
+                break
+            known = before
+        return str(known)
 
     def takes_credentials(self, request: web.Request) -> bool:
         """Whether a key or password may travel this way: over TLS, from loopback, through a
-        trusted proxy that speaks TLS, or anyhow where the settings say so."""
+        trusted proxy that does not say it was asked without TLS, or anyhow where the settings say
+        so."""
         if request.secure or self._credentials_over_http:
             return True
-        peer = request.remote or UNKNOWN
+        peer = _address(request.remote or "")
+        if peer is None:
+            return False
         if self._is_trusted(peer):
-            return request.headers.get("X-Forwarded-Proto", "https").lower() == "https"
-        try:
-            return ipaddress.ip_address(peer).is_loopback
-        except ValueError:
-            return False
+            protocols = _listed(request, "X-Forwarded-Proto")
+            return all(protocol.lower() == "https" for protocol in protocols)
+        return peer.is_loopback
 
-    def _is_trusted(self, text: str) -> bool:
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            return False
+    def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
+
+
+def _listed(request: web.Request, name: str) -> list[str]:
+    """The members of a list header. A proxy may add a line of its own instead of a member."""
+    lines = request.headers.getall(name, [])
+    return [part.strip() for line in lines for part in line.split(",") if part.strip()]
+
+
+def _address(text: str) -> Address | None:
+    """An IP address, with or without a port. An IPv4 address as a dual-stack socket writes it
+    (::ffff:192.0.2.1) is that IPv4 address."""
+    found = _WITH_PORT.fullmatch(text)
+    try:
+        address = ipaddress.ip_address(found[1] or found[2] if found else text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

@@ -3,10 +3,10 @@ and its counts."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,11 +25,15 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # The database is away, restarting, full or too slow: the request may succeed later.
 DATABASE_AWAY = (
     asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
+    asyncpg.OperatorInterventionError,  # a statement's timeout and a server's shutdown too
     asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database takes no connections
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby answers
+    asyncpg.DeadlockDetectedError,  # each time it was tried again
     asyncpg.InterfaceError,
-    ConnectionError,
-    TimeoutError,
+    OSError,  # no socket to connect to, no answer, no time left
 )
 
 log = structlog.get_logger()
@@ -76,6 +80,8 @@ async def _answer(request: web.Request, handler: Handler, surface: Surface) -> w
         return await handler(request)
     except BiaoshiError as error:
         return surface.refuse(error, request)
+    except web.RequestPayloadError:
+        return surface.plain(400, "The body does not arrive as its headers say", request)
     except web.HTTPRequestEntityTooLarge:
         return surface.refuse(TooLarge("the body is too large", rule="body-limit"), request)
     except web.HTTPException as error:
@@ -85,14 +91,21 @@ async def _answer(request: web.Request, handler: Handler, surface: Surface) -> w
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
-    except DATABASE_AWAY as error:
-        log.error("database-away", error=type(error).__name__, request_id=request[REQUEST_ID])
-        return surface.refuse(Unavailable("the database does not answer"), request)
-    except asyncio.CancelledError:
-        raise
-    except Exception:
-        log.exception("request-crashed", request_id=request[REQUEST_ID])
+    except Exception as error:
+        name, request_id = type(error).__name__, request[REQUEST_ID]
+        # asyncpg tells of a parameter it can't send by an InterfaceError that is a ValueError too.
+        if isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError):
+            log.error("database-away", error=name, request_id=request_id)
+            return surface.refuse(Unavailable("the database does not answer"), request)
+        log.error("request-crashed", error=name, at=_places(error), request_id=request_id)
         return surface.plain(500, "Internal error", request)
+
+
+def _places(error: BaseException) -> list[str]:
+    """Where it happened, innermost last. Not what its message says: that may repeat the input, as
+    PostgreSQL's do."""
+    frames = traceback.extract_tb(error.__traceback__)[-12:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def _surface(surfaces: tuple[Surface, ...], path: str) -> Surface:

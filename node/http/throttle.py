@@ -6,6 +6,7 @@ otherwise or while Redis does not answer: losing them only forgets how often som
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import structlog
@@ -16,6 +17,7 @@ from registry.errors import TooManyRequests
 
 MAX_CLIENTS = 100_000
 REDIS_PATIENCE = 0.25  # seconds for one call
+REDIS_REST = 5.0  # seconds in which Redis is not asked again after it did not answer
 
 log = structlog.get_logger()
 
@@ -27,6 +29,7 @@ class Throttle:
         """`clock` gives unix seconds."""
         self._redis = redis
         self._clock = clock
+        self._redis_from = 0.0  # when Redis may be asked again
         self._counts: dict[tuple[str, str, int], tuple[int, float]] = {}  # with the window's end
 
     async def check(self, name: str, client: str, *, limit: int, window: int) -> None:
@@ -46,11 +49,14 @@ class Throttle:
 
     async def _count(self, name: str, client: str, window: int, by: int) -> int:
         slot = int(self._clock() // window)
-        if self._redis is not None:
+        if self._redis is not None and self._clock() >= self._redis_from:
             try:
-                return await self._shared(f"throttle:{name}:{client}:{slot}", window, by)
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("redis-lost", error=type(error).__name__)
+                # The client's own timeouts are for each try, and it tries several times.
+                async with asyncio.timeout(REDIS_PATIENCE):
+                    return await self._shared(f"throttle:{name}:{client}:{slot}", window, by)
+            except (RedisError, OSError) as error:
+                self._redis_from = self._clock() + REDIS_REST
+                log.warning("redis-lost", error=type(error).__name__, seconds=REDIS_REST)
         key = (name, client, slot)
         counted = self._counts.get(key, (0, 0.0))[0] + by
         if by:

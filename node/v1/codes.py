@@ -40,7 +40,9 @@ async def reserved(call: Call) -> Reply:
     body = call.body
     wish = CodeWish(body.pattern, body.count, body.line, body.on)
     prefix = call.path["prefix"]
-    return Reply(await call.wiring.codes.reserve(call.actor, prefix, wish, call.once))
+    allocation = await call.wiring.codes.reserve(call.actor, prefix, wish, call.once)
+    number = allocation.reservation.reservation_id
+    return Reply(allocation, headers={"Location": f"/v1/codes/{number}"})
 
 
 async def listed(call: Call) -> Reply:

@@ -6,6 +6,7 @@ answer sends its PUT again. PATCH changes values by index.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,7 +18,13 @@ from node.http.problem import Problem, problem_of
 from node.v1.operation import Call, Operation, Reply
 from node.v1.types import Limit, Page
 from registry import errors
-from registry.errors import BiaoshiError, IdentifierNotFound, InvalidInput, RevisionMismatch
+from registry.errors import (
+    BiaoshiError,
+    IdentifierGone,
+    IdentifierNotFound,
+    InvalidInput,
+    RevisionMismatch,
+)
 from registry.identifier import Identifier
 from registry.record.catalogue import Event
 from registry.record.registrar import MAX_LIST
@@ -138,7 +145,12 @@ async def shown(call: Call) -> Reply:
     call.actor.require_known()
     view = await call.wiring.catalogue.view(call.actor, identifier)
     if view is None:
+        if (await call.wiring.catalogue.find(identifier)).row is not None:
+            raise IdentifierGone(f"{identifier} was withdrawn", field="handle", rule="withdrawn")
         raise IdentifierNotFound(f"there is no {identifier}", field="handle", rule="not-found")
+    etag = f'"{view.row.revision}"'
+    if call.knows(etag):
+        return Reply(status=304, headers={"ETag": etag})
     record = Record(
         handle=f"{view.holding.prefix}/{view.row.spelling}",
         revision=view.row.revision,
@@ -146,7 +158,7 @@ async def shown(call: Call) -> Reply:
         batch=view.row.batch_id,
         values=view.listed,
     )
-    return Reply(record, headers={"ETag": f'"{record.revision}"'})
+    return Reply(record, headers={"ETag": etag})
 
 
 async def put(call: Call) -> Reply:
@@ -191,7 +203,7 @@ def expected_revision(call: Call) -> int | None:
     if text is None:
         return None
     number = text.strip().removeprefix('"').removesuffix('"')
-    if not (number.isascii() and number.isdigit() and 1 <= int(number[:10]) < 2**31):
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", number):
         raise InvalidInput(
             'If-Match holds the ETag of one revision, such as "3"',
             field="If-Match",
@@ -307,7 +319,7 @@ OPERATIONS = (
         handler=registered,
         query=PutOptions,
         body=list[msgspec.Raw],
-        body_schema=list[Item],
+        body_schema=Annotated[list[Item], Meta(min_length=1, max_length=MAX_LIST)],
         body_limit=bodies.MAX_LIST_BODY,
         answer=Results,
     ),
@@ -331,7 +343,8 @@ OPERATIONS = (
         path=_ONE,
         handler=shown,
         answer=Record,
-        errors=(errors.InvalidIdentifier, errors.IdentifierNotFound),
+        also={304: "The record is still the one of the ETag in If-None-Match"},
+        errors=(errors.InvalidIdentifier, errors.IdentifierNotFound, errors.IdentifierGone),
     ),
     Operation(
         name="putIdentifier",

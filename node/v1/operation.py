@@ -15,7 +15,7 @@ from node.http.authentication import authenticate
 from node.wiring import WIRING, Wiring
 from registry.access.actor import Actor
 from registry.access.once import Once
-from registry.errors import BiaoshiError
+from registry.errors import BiaoshiError, InvalidInput
 from registry.identifier import from_url_path
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -39,6 +39,12 @@ class Call:
         """The one path parameter that is a number; the route lets nothing else through."""
         return int(next(iter(self.path.values())))
 
+    def knows(self, etag: str) -> bool:
+        """Whether If-None-Match names the tag. Proxies that compress make it a weak one, W/"3"."""
+        known = self.request.headers.get("If-None-Match", "")
+        tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
+        return etag in tags or "*" in tags
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -54,7 +60,8 @@ class Operation:
     """One method on one path.
 
     `path` has parameters in braces: `{enterprise_id:number}` is a number, `{prefix:segment}` one
-    segment, `{handle:handle}` an identifier, which may contain slashes, encoded or not.
+    segment, `{handle:handle}` an identifier, which ends the path and may contain slashes, encoded
+    or not.
     `body_schema` describes the body to readers where it is decoded in steps.
     """
 
@@ -83,6 +90,8 @@ class Operation:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         wiring = request.app[WIRING]
         actor = await authenticate(request, wiring)
+        if self.needs_key:
+            actor.require_known()  # before a byte of the body is read
         content = await bodies.read(request, self.body_limit) if self.body else b""
         call = Call(
             request=request,
@@ -102,14 +111,14 @@ class Operation:
         )
 
     def _path(self, request: web.Request) -> Mapping[str, str]:
-        """Path parameters as text. A handle is read off the path as it was sent, since decoding
-        and encoding it again loses which of its slashes and percent signs were its own."""
+        """Path parameters as text. A handle, which ends its path, is read off the path as it was
+        sent, since decoding and encoding it again loses which of its slashes and percent signs
+        were its own."""
         found = dict(request.match_info)
         if "handle" in found:
-            start = self.path[: self.path.index("{handle")]
-            end = self.path[self.path.index("}") + 1 :]
-            raw = request.raw_path.partition("?")[0]
-            found["handle"] = from_url_path(raw[len(start) : len(raw) - len(end)])
+            before = self.path.partition("{handle")[0].count("/")
+            # Not `request.raw_path`: that is a whole URL where a client writes one (RFC 9112 §3.2).
+            found["handle"] = from_url_path(request.rel_url.raw_path.split("/", before)[before])
         return found
 
     def _query(self, request: web.Request) -> Any:
@@ -121,13 +130,15 @@ class Operation:
         key = request.headers.get(IDEMPOTENCY_KEY)
         if key is None or not self.once:
             return None
-        name = actor.name if not actor.anonymous else f"anonymous:{request.remote}"
-        return Once.of(name, key, self.method.encode(), request.raw_path.encode(), content)
+        clients = request.app[WIRING].clients
+        name = actor.name if not actor.anonymous else f"anonymous:{clients.address(request)}"
+        path = request.raw_path.encode("utf-8", "surrogateescape")
+        return Once.of(name, key, self.method.encode(), path, content)
 
 
 # A handle's slash may come encoded or not; a segment's may not come at all. Numbers are those of
 # the database's identity columns, so that nothing longer reaches it.
-_KINDS = {"number": r"\d{1,9}", "segment": r"[^/]+", "handle": r".+"}
+_KINDS = {"number": r"[0-9]{1,9}", "segment": r"[^/]+", "handle": r"[\s\S]+"}
 
 
 def _route_path(path: str) -> str:
@@ -140,8 +151,18 @@ def _route_path(path: str) -> str:
 def _parameters(request: web.Request, kind: type[msgspec.Struct]) -> dict[str, object]:
     """Query parameters by name; those that may be repeated as lists. Names that the type does not
     have are refused when it is converted to."""
-    repeated = {item.encode_name for item in msgspec.structs.fields(kind) if item.default == ()}
-    return {
-        name: request.query.getall(name) if name in repeated else request.query.getall(name)[-1]
-        for name in dict.fromkeys(request.query)
-    }
+    defaults = {item.encode_name: item.default for item in msgspec.structs.fields(kind)}
+    found: dict[str, object] = {}
+    for name in dict.fromkeys(request.query):
+        values = request.query.getall(name)
+        default = defaults.get(name)
+        if default == ():
+            found[name] = values
+        elif len(values) > 1:
+            raise InvalidInput(f"{name} stands twice", field=name, rule="parameter-twice")
+        elif default is None and values[0].lower() == "null":
+            # The lax conversion would take this text for "not given".
+            raise InvalidInput("null is no value here", field=name, rule="parameter")
+        else:
+            found[name] = values[0]
+    return found

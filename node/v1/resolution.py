@@ -12,6 +12,7 @@ from node.v1.operation import Call, Operation, Reply
 from node.v1.types import Limit
 from registry import errors
 from registry.access import store as access
+from registry.access.actor import anonymous
 from registry.access.store import AuditEntry
 from registry.errors import IdentifierGone, IdentifierNotFound, NotAuthenticated
 from registry.record.value import Value
@@ -38,22 +39,13 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AuditOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    before: Annotated[datetime | None, Meta(description="Entries older than this")] = None
+    before: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="Entries older than this")
+    ] = None
     limit: Limit = 100
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    """The answer to a resolution. `source` tells whether this node holds the record or asked for
-    it, `via` the services asked, and `values` are handle values."""
-
-    handle: str
-    source: Source
-    values: msgspec.Raw
-    revision: int | None = None
-    via: tuple[str, ...] = ()
-
-
-class ResolutionShown(msgspec.Struct, frozen=True):
     """The answer to a resolution. `source` tells whether this node holds the record or asked for
     it, `via` the services asked."""
 
@@ -62,6 +54,16 @@ class ResolutionShown(msgspec.Struct, frozen=True):
     values: tuple[Value, ...]
     revision: int | None = None
     via: tuple[str, ...] = ()
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    """A Resolution whose values are sent as the text in which they are stored."""
+
+    handle: str
+    source: Source
+    values: msgspec.Raw
+    revision: int | None
+    via: tuple[str, ...]
 
 
 async def resolved(call: Call) -> Reply:
@@ -74,13 +76,13 @@ async def resolved(call: Call) -> Reply:
         )
     query = Query(
         recognised.identifier,
-        call.actor,
+        anonymous(call.actor.request_id),  # what anyone may read: a key shows no more here
         types=frozenset(call.query.type),
         indexes=frozenset(call.query.index),
     )
     answer = await _ask(call, query)
     call.wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
-    return _reply(answer, call.request.headers.get("If-None-Match"))
+    return _reply(call, answer)
 
 
 async def audited(call: Call) -> Reply:
@@ -105,7 +107,7 @@ async def _ask(call: Call, query: Query) -> Answer:
     return answer
 
 
-def _reply(answer: Answer, known: str | None) -> Reply:
+def _reply(call: Call, answer: Answer) -> Reply:
     if answer.outcome is Outcome.WITHDRAWN:
         raise IdentifierGone(f"{answer.handle} was withdrawn", field="handle", rule="withdrawn")
     if answer.outcome is Outcome.NOT_FOUND:
@@ -115,10 +117,10 @@ def _reply(answer: Answer, known: str | None) -> Reply:
     headers = {"Cache-Control": "private, must-revalidate"}
     if answer.revision is not None:
         headers["ETag"] = etag = f'"{answer.revision}"'
-        if known is not None and etag in [tag.strip() for tag in known.split(",")]:
+        if call.knows(etag):
             return Reply(status=304, headers=headers)
     values = msgspec.Raw(answer.values.encode())
-    body = Resolution(answer.handle, answer.source, values, answer.revision, answer.via)
+    body = _Sent(answer.handle, answer.source, values, answer.revision, answer.via)
     return Reply(body, headers=headers)
 
 
@@ -133,7 +135,7 @@ OPERATIONS = (
         path="/v1/resolve/{handle:handle}",
         handler=resolved,
         query=Options,
-        answer=ResolutionShown,
+        answer=Resolution,
         also={304: "The record is still the one of the ETag in If-None-Match"},
         errors=(
             errors.InvalidIdentifier,

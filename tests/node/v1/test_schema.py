@@ -1,0 +1,67 @@
+"""schemathesis: requests made from the OpenAPI document, good ones and bad ones, never get a 5xx
+or an answer that the document doesn't describe."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from node.settings import Settings
+from tests.node.live import Enterprise, Live
+
+# The document describes shapes. Rules of the field go further (check digits, one protocol once),
+# so that a request of the right shape may well be refused.
+BEYOND_SHAPES = "unsupported_method,positive_data_acceptance"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Without the limits on guessing, which are all that wrong keys would reach."""
+    return msgspec.structs.replace(settings, failures_per_minute=10**9, applications_per_hour=10**9)
+
+
+# A list judges each item: refusing one is not refusing the request.
+CONFIGURATION = """
+[[operations]]
+include-name = "POST /v1/identifiers"
+checks.negative_data_rejection.enabled = false
+"""
+
+
+async def run(live: Live, key: str, folder: Path, *, examples: int, seed: int) -> tuple[int, str]:
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "run", f"{live.url}/openapi.json",
+        "--header", f"Authorization: Bearer {key}",
+        "--max-examples", str(examples),
+        "--seed", str(seed),
+        "--workers", "2",
+        "--generation-database", "none",
+        "--suppress-health-check", "all",
+        "--exclude-checks", BEYOND_SHAPES,
+        "--no-color",
+    ]  # fmt: skip
+    (folder / "schemathesis.toml").write_text(CONFIGURATION)
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "160", "PYTHONUTF8": "1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode(errors="replace")
+
+
+async def test_as_operator(live: Live, owner: Enterprise, tmp_path: Path) -> None:
+    code, output = await run(live, live.operator, tmp_path, examples=12, seed=1)
+    assert code == 0, output[-20000:]
+
+
+async def test_as_enterprise(live: Live, owner: Enterprise, tmp_path: Path) -> None:
+    code, output = await run(live, owner.key, tmp_path, examples=12, seed=2)
+    assert code == 0, output[-20000:]
