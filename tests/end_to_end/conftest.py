@@ -1,4 +1,4 @@
-"""Whole nodes in processes of their own, a sandbox national node, and enterprises to register as."""
+"""Whole nodes in processes of their own, a sandbox national node, and enterprises."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ class Load:
     acknowledged: set[str] = field(default_factory=set)
     statuses: Counter[int] = field(default_factory=Counter)  # 0: the connection broke
     _running: list[asyncio.Task[None]] = field(default_factory=list)
+    _began: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def begin(self) -> None:
         """Start sending; return when something has been acknowledged."""
@@ -38,8 +39,7 @@ class Load:
         workers: list[Awaitable[None]] = [self._put_singles(numbers) for _ in range(SINGLES)]
         workers += [self._post_lists(numbers) for _ in range(LISTERS)]
         self._running = [asyncio.ensure_future(worker) for worker in workers]
-        while not self.acknowledged:
-            await asyncio.sleep(0.001)
+        await self._began.wait()
 
     async def end(self) -> None:
         """Stop sending. Answers still under way are not waited for: nobody knows of them."""
@@ -92,6 +92,7 @@ class Load:
             await asyncio.sleep(0.02)
         else:
             self.acknowledged.update(suffixes)
+            self._began.set()
 
     async def _put(self, suffix: str) -> str:
         path = f"/v1/identifiers/{self.holder.prefix}/{suffix}"
@@ -112,7 +113,8 @@ class Load:
         if reply.status != 200:
             raise Refused(reply.body)
         outcomes = Counter(result["outcome"] for result in reply.body["results"])
-        assert outcomes.keys() <= NEW and outcomes.total() == len(suffixes), reply.body["totals"]
+        assert outcomes.keys() <= NEW, outcomes
+        assert outcomes.total() == len(suffixes)
         return outcomes
 
 

@@ -44,16 +44,7 @@ class Served:
 
     async def start(self) -> None:
         """Return when it listens."""
-        place = self._log.stat().st_size if self._log.exists() else 0
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, RUNNER],
-                env=_environment(self._settings),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        self.url = await self._until_serving(place)
+        self.url = await self._until_serving(self._launch())
         self._settings["port"] = self.url.rpartition(":")[2]
 
     def kill(self) -> None:
@@ -94,6 +85,18 @@ class Served:
     def events(self, name: str) -> list[dict[str, Any]]:
         """The log lines of one event, oldest first."""
         return [event for event in self._lines(0) if event.get("event") == name]
+
+    def _launch(self) -> int:
+        """Start the process; the place in the log where its lines begin."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, RUNNER],
+                env=_environment(self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+            return log.tell()
 
     async def _until_serving(self, place: int) -> str:
         end = time.monotonic() + START_SECONDS

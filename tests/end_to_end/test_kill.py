@@ -12,6 +12,8 @@ import random
 import shutil
 import signal
 import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ from node.settings import load as load_settings
 from registry.database import connect
 from registry.sealing import SealingKey
 from tests.end_to_end.load import Load, assert_answers, assert_counted, assert_kept
-from tests.end_to_end.office import SECONDARY, Office
+from tests.end_to_end.office import SECONDARY, Holder, Office
 from tests.end_to_end.served import Served, environment
 
 SAMPLE = 20
@@ -71,39 +73,61 @@ async def kill_nodes(rounds, serving, holder, office: Office, chance: random.Ran
         )
 
 
-async def test_a_killed_database_keeps_what_was_acknowledged(session, chance, tmp_path):
-    await kill_databases(1, session, chance, tmp_path)
-
-
-@pytest.mark.soak
-async def test_a_database_killed_five_times_keeps_what_was_acknowledged(session, chance, tmp_path):
-    await kill_databases(5, session, chance, tmp_path)
-
-
-async def kill_databases(rounds: int, session, chance: random.Random, tmp_path: Path) -> None:
-    """One node process lives through the deaths of a PostgreSQL that flushes to disk.
-
-    A killed process loses nothing it gave to the kernel; a power cut is not played here.
-    """
-    # Short, so that the socket has its place inside and keeps its address.
+@pytest.fixture
+def durable() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL that flushes to disk. Its folder has a short name, so that the socket has its
+    place inside and keeps its address."""
     folder = Path(tempfile.mkdtemp(prefix="b-"))
     folder.chmod(0o711)
     server = EmbeddedPostgres(folder, durable=True)
-    served = None
     try:
-        server.start()
-        settings = {
-            "database_url": server.url,
-            "secondary_prefix": SECONDARY,
-            "sealing_key_file": tmp_path / "sealing.key",
-            "port": 0,
-        }
-        await foundation.prepare(load_settings(None, environment(settings)))
-        sealing = SealingKey.load(tmp_path / "sealing.key")
-        async with connect(server.url, size=2, statement_timeout=20) as database:
-            holder = await Office(database, sealing).holder()
-        served = Served(session, settings, tmp_path / "node.log")
-        await served.start()
+        with server:
+            yield server
+    finally:
+        for place in (server.home, folder):
+            shutil.rmtree(place or folder, ignore_errors=True)
+
+
+@pytest.fixture
+def kept(durable: EmbeddedPostgres, tmp_path: Path) -> dict[str, object]:
+    """The settings of a node on that server."""
+    return {
+        "database_url": durable.url,
+        "secondary_prefix": SECONDARY,
+        "sealing_key_file": tmp_path / "sealing.key",
+        "port": 0,
+    }
+
+
+async def test_a_killed_database_keeps_what_was_acknowledged(
+    durable, kept, session, chance, tmp_path
+):
+    await kill_databases(1, durable, kept, Served(session, kept, tmp_path / "node.log"), chance)
+
+
+@pytest.mark.soak
+async def test_a_database_killed_five_times_keeps_what_was_acknowledged(
+    durable, kept, session, chance, tmp_path
+):
+    await kill_databases(5, durable, kept, Served(session, kept, tmp_path / "node.log"), chance)
+
+
+async def kill_databases(
+    rounds: int,
+    server: EmbeddedPostgres,
+    settings: dict[str, object],
+    served: Served,
+    chance: random.Random,
+) -> None:
+    """One node process lives through the deaths of its PostgreSQL.
+
+    A killed process loses nothing it gave to the kernel: a power cut is not played here.
+    """
+    await foundation.prepare(load_settings(None, environment(settings)))
+    async with office_of(server, settings) as office:
+        holder = await office.holder()
+    await served.start()
+    try:
         for number in range(rounds):
             load = Load(served, holder, f"d{number}")
             await load.begin()
@@ -113,12 +137,12 @@ async def kill_databases(rounds: int, session, chance: random.Random, tmp_path: 
             away = await served.ask("GET", "/readyz")
             assert (away.status, list(away.body["missing"])) == (503, ["database"])
             await load.end()
-            assert load.statuses.keys() <= {200, 201, 503}, load.statuses
             assert load.statuses[503], "the node was asked while its database was away"
+            assert load.statuses.keys() <= {200, 201, 503}, load.statuses
             server.stop()
+            await expect_unavailable(served, holder)
             server.start()
-            async with connect(server.url, size=2, statement_timeout=20) as database:
-                office = Office(database, sealing)
+            async with office_of(server, settings) as office:
                 unknown = await assert_kept(load, office)
                 await assert_answers(load, sample(load, chance))
                 again = await load.send_again()
@@ -131,11 +155,22 @@ async def kill_databases(rounds: int, session, chance: random.Random, tmp_path: 
             )
         assert served.stop() == 0
     finally:
-        if served and served.alive:
+        if served.alive:
             served.kill()
-        server.stop()
-        for place in (server.home, folder):
-            shutil.rmtree(place or folder, ignore_errors=True)
+
+
+async def expect_unavailable(served: Served, holder: Holder) -> None:
+    """Without even the socket's folder, a request is refused for the time being, no more."""
+    path = f"/v1/identifiers/{holder.prefix}/nowhere"
+    reply = await served.ask("PUT", path, key=holder.key, json={"values": []})
+    assert (reply.status, reply.body["type"]) == (503, "/docs/problems#unavailable")
+
+
+@asynccontextmanager
+async def office_of(server: EmbeddedPostgres, settings: dict[str, object]) -> AsyncIterator[Office]:
+    sealing = SealingKey.load(Path(str(settings["sealing_key_file"])))
+    async with connect(server.url, size=2, statement_timeout=20) as database:
+        yield Office(database, sealing)
 
 
 def sample(load: Load, chance: random.Random) -> list[str]:
