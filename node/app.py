@@ -20,7 +20,7 @@ from metrics.instruments import Instruments
 from node import foundation, health, housekeeping
 from node.handle_json import surface as handle_json
 from node.http.client import Clients
-from node.http.edge import make_edge, problem_surface
+from node.http.edge import make_edge
 from node.http.throttle import REDIS_PATIENCE, Throttle
 from node.settings import Settings
 from node.uplink.client import NationalNode, NationalNodeClient
@@ -46,7 +46,7 @@ from resolver.local import LocalLink
 from resolver.recursive import Bounds, RecursiveLink
 from resolver.referral import Directory, FirstOf, OwnPrefixes
 
-SURFACES = (v1.SURFACE, handle_json.SURFACE, problem_surface("site", "/"))
+SURFACES = (v1.SURFACE, handle_json.SURFACE, handle_json.SITE)
 
 # The uplink's sender tries again by itself, and a resolution must not wait: neither needs the
 # client to insist for long.

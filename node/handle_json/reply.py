@@ -15,6 +15,9 @@ from aiohttp import web
 
 from node.handle_json.code import ResponseCode, refusal_of
 from node.handle_json.target import HANDLE
+from node.http import problem
+from node.http.edge import REQUEST_ID
+from node.http.problem import Problem
 from node.wiring import WIRING
 from registry import errors
 from registry.errors import BiaoshiError
@@ -109,9 +112,32 @@ def plain(status: int, title: str, request: web.Request) -> web.Response:
         message = f"Unknown HTTP API endpoint {request.method} {_shown(request.path)}"
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:
         status, message = HTTPStatus.NOT_IMPLEMENTED, f"Unknown method {request.method}"
-    code = ResponseCode.ERROR if status == HTTPStatus.INTERNAL_SERVER_ERROR else ResponseCode.PROTOCOL_ERROR
+    code = (
+        ResponseCode.ERROR
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR
+        else ResponseCode.PROTOCOL_ERROR
+    )
     members = {"responseCode": code, "message": message}
     return render(request, members, status=status, headers={"Cache-Control": "no-store"})
+
+
+class _Astray(Problem, frozen=True, kw_only=True, omit_defaults=True):
+    """A problem that Handle clients can read too."""
+
+    response_code: ResponseCode = msgspec.field(name="responseCode")
+
+
+def astray(status: int, title: str, request: web.Request) -> web.Response:
+    """The refusal of a path that no surface has. A Handle client with a wrong base address looks
+    for a response code in whatever it gets, and must not take this for a missing handle."""
+    told = _Astray(
+        type="about:blank",
+        title=title,
+        status=status,
+        request_id=request[REQUEST_ID],
+        response_code=ResponseCode.PROTOCOL_ERROR,
+    )
+    return problem.render(told)
 
 
 def _members(code: ResponseCode, message: str, request: web.Request) -> dict[str, object]:

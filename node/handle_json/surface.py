@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from node.handle_json import reply
@@ -10,10 +12,12 @@ from node.handle_json.listing import listed
 from node.handle_json.resolution import NAME, resolved
 from node.handle_json.reverse_lookup import looked_up
 from node.handle_json.target import target
-from node.http.edge import Surface
+from node.http.edge import Surface, problem_surface
 from registry.errors import InvalidIdentifier
 
 SURFACE = Surface(NAME, ("/api", "/hrls"), reply.refuse, reply.plain)
+# All other paths: problem documents.
+SITE = replace(problem_surface("site", "/"), plain=reply.astray)
 
 # Any text at all, line ends too: what is no handle is told so.
 _ONE = r"/api/handles/{handle:[\s\S]+}"
