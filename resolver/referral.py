@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from registry.identifier import Identifier
-from registry.prefix.prefix import Listener, Routing
+from registry.prefix.prefix import Listener, PrefixState, Routing
 from registry.prefix.prefix import Protocol as Wire
 from registry.record.catalogue import Catalogue
+
+IN_SERVICE = (PrefixState.ACTIVE, PrefixState.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class OwnPrefixes:
         found = await self._catalogue.find(identifier)
         if found.holding is None or found.holding.routing is None:
             return None
+        if found.holding.state not in IN_SERVICE:
+            return None  # nobody has approved of asking there
         return Referral(services=(Service.of(found.holding.routing),))
 
 

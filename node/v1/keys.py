@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from node.v1.operation import Call, Operation, Reply
-from node.v1.types import Number
+from node.v1.types import Number, in_utc
 from registry import errors
 from registry.access.actor import Role, Scope
 from registry.access.key import ALL_SCOPES, Key, KeyWish, NewKey
@@ -39,7 +39,7 @@ async def created(call: Call) -> Reply:
         label=body.label,
         enterprise_id=body.enterprise_id if body.enterprise_id is not None else own,
         scopes=body.scopes,
-        expires_at=body.expires_at,
+        expires_at=in_utc(body.expires_at, "expires_at") if body.expires_at else None,
     )
     return Reply(await call.wiring.keyring.create(call.actor, wish, call.once))
 

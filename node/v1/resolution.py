@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from node.http import body as bodies
 from node.v1.operation import Call, Operation, Reply
 from node.v1.types import Limit
 from registry import errors
@@ -38,11 +39,23 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recursive: Annotated[bool, Meta(description="Ask other nodes where it lives elsewhere")] = True
 
 
+# Text, since the lax conversion of query parameters would take any number for a time.
+Moment = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}(Z|[+-][0-9]{2}:[0-9]{2})$",
+        description="Entries older than this time, such as 2026-01-01T00:00:00Z",
+    ),
+]
+
+
 class AuditOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    before: Annotated[
-        Annotated[datetime, Meta(tz=True)] | None, Meta(description="Entries older than this")
-    ] = None
+    before: Moment | None = None
     limit: Limit = 100
+
+
+class _Before(msgspec.Struct, frozen=True):
+    before: datetime
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -87,10 +100,10 @@ async def resolved(call: Call) -> Reply:
 
 async def audited(call: Call) -> Reply:
     call.actor.require_operator()
+    text = call.query.before
+    before = bodies.convert({"before": text}, _Before).before if text else None
     async with call.wiring.database.connection() as connection:
-        entries = await access.audit_trail(
-            connection, before=call.query.before, limit=call.query.limit
-        )
+        entries = await access.audit_trail(connection, before=before, limit=call.query.limit)
     return Reply(entries)
 
 

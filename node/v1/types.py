@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta
+
+from registry.errors import InvalidInput
 
 T = TypeVar("T")
 
@@ -25,3 +28,16 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why something is done; kept in the audit trail and shown to the enterprise."""
 
     note: Note
+
+
+def in_utc(moment: datetime, field: str) -> datetime:
+    """A time as the database takes it: near year 1 or 9999, one with an offset may be none. Raises
+    InvalidInput."""
+    if moment.tzinfo is None:
+        raise InvalidInput("a time needs its zone", field=field, rule="time-without-zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(
+            "a time lies in the years 1 to 9999", field=field, rule="time-range"
+        ) from None

@@ -17,6 +17,8 @@ from tests.node.live import Enterprise, Live
 # The document describes shapes. Rules of the field go further (check digits, one protocol once),
 # so that a request of the right shape may well be refused.
 BEYOND_SHAPES = "unsupported_method,positive_data_acceptance"
+# It would point a prefix anywhere, and the node would then ask there: nothing leaves this machine.
+ROUTES = "routePrefix"
 
 
 @pytest.fixture
@@ -43,6 +45,7 @@ async def run(live: Live, key: str, folder: Path, *, examples: int, seed: int) -
         "--generation-database", "none",
         "--suppress-health-check", "all",
         "--exclude-checks", BEYOND_SHAPES,
+        "--exclude-operation-id", ROUTES,
         "--no-color",
     ]  # fmt: skip
     (folder / "schemathesis.toml").write_text(CONFIGURATION)
@@ -58,10 +61,18 @@ async def run(live: Live, key: str, folder: Path, *, examples: int, seed: int) -
 
 
 async def test_as_operator(live: Live, owner: Enterprise, tmp_path: Path) -> None:
-    code, output = await run(live, live.operator, tmp_path, examples=12, seed=1)
+    code, output = await run(live, live.operator, tmp_path, examples=5, seed=1)
     assert code == 0, output[-20000:]
 
 
 async def test_as_enterprise(live: Live, owner: Enterprise, tmp_path: Path) -> None:
-    code, output = await run(live, owner.key, tmp_path, examples=12, seed=2)
+    code, output = await run(live, owner.key, tmp_path, examples=5, seed=2)
+    assert code == 0, output[-20000:]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(3, 7))
+async def test_long(live: Live, owner: Enterprise, tmp_path: Path, seed: int) -> None:
+    key = live.operator if seed % 2 else owner.key
+    code, output = await run(live, key, tmp_path, examples=200, seed=seed)
     assert code == 0, output[-20000:]
