@@ -1,7 +1,8 @@
 """Settings of a node. This class is the manual: each field's description states meaning and unit.
 
 They come from a TOML file and from the environment (`BIAOSHI_` and the name in capitals), which
-goes before the file. Unknown names are refused in both.
+goes before the file. Unknown names are refused in both, but for BIAOSHI_URL, BIAOSHI_KEY and
+BIAOSHI_DEBUG in the environment, which are the command line's own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from registry.errors import InvalidIdentifier, InvalidInput
 from registry.identifier import Prefix
 
 ENVIRONMENT = "BIAOSHI_"
+# Not settings of a node: what the command line reads when it speaks to one, or fails.
+CLIENT_VARIABLES = frozenset({"BIAOSHI_URL", "BIAOSHI_KEY", "BIAOSHI_DEBUG"})
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -130,7 +133,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     known = {field.name for field in msgspec.structs.fields(Settings)}
     for variable, text in environment.items():
-        if not variable.startswith(ENVIRONMENT):
+        if not variable.startswith(ENVIRONMENT) or variable in CLIENT_VARIABLES:
             continue
         name = variable.removeprefix(ENVIRONMENT).lower()
         if name not in known:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -14,6 +16,7 @@ from registry.errors import BiaoshiError, InvalidInput, Unavailable
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 60.0
+PAGE = 1000
 
 T = TypeVar("T")
 
@@ -76,6 +79,17 @@ class NodeClient:
     async def get(self, path: str, **query: str | int | list[str]) -> Any:
         return await self.call("GET", path, query=query)
 
+    async def pages(self, path: str, **query: str | int) -> AsyncIterator[Any]:
+        """All items of a list that comes in pages."""
+        after: str | None = None
+        while True:
+            page = await self.get(path, limit=PAGE, **query, **({"after": after} if after else {}))
+            for item in page["items"]:
+                yield item
+            after = page["next"]
+            if after is None:
+                return
+
     async def post(self, path: str, body: object | None = None) -> Any:
         return await self.call("POST", path, body)
 
@@ -108,7 +122,8 @@ class NodeClient:
         except TimeoutError:
             raise NodeUnreachable(f"the node at {self.base_url} does not answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
+            number = getattr(error, "errno", None)
+            reason = os.strerror(number) if number and number > 0 else type(error).__name__
             raise NodeUnreachable(f"cannot reach the node at {self.base_url}: {reason}") from None
 
 

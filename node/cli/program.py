@@ -9,7 +9,20 @@ from collections.abc import Mapping, Sequence
 
 from cyclopts import App, CycloptsError
 
-from node.cli import run
+from node.cli import (
+    enterprise,
+    key,
+    migrate,
+    prefix,
+    register,
+    resolve,
+    run,
+    sandbox,
+    serve,
+    settings,
+    version,
+)
+from node.cli.doctor import command as doctor
 from node.cli.terminal import complain, stand_any_encoding
 from node.version import VERSION
 from registry.errors import BiaoshiError
@@ -31,7 +44,20 @@ def program() -> App:
         help_format="markdown",
         result_action="return_value",
     )
-    for group in (run,):
+    for group in (
+        run,
+        serve,
+        migrate,
+        doctor,
+        sandbox,
+        settings,
+        register,
+        resolve,
+        enterprise,
+        prefix,
+        key,
+        version,
+    ):
         group.add_to(app)
     return app
 

@@ -45,7 +45,12 @@ def run(
         Port, Parameter(help="Port of another city's node; 0 takes a free one.")
     ] = 8003,
     once: Annotated[
-        bool, Parameter(negative=(), help="Take the tour, stop, and exit 0 if all went well.")
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Take the tour, stop, and exit 0 if all went well.",
+        ),
     ] = False,
     review_seconds: Annotated[
         float,

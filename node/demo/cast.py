@@ -122,12 +122,8 @@ class Cast:
 
 async def _by_credit_code(client: NodeClient) -> dict[str, Any]:
     """The enterprise that has applied with our credit code."""
-    after: str | None = "0"
-    while after is not None:
-        page = await client.get("/v1/enterprises", after=after, limit=1000)
-        for enterprise in page["items"]:
-            same = enterprise["subject"]["credit_code"] == SUBJECT["credit_code"]
-            if same and enterprise["state"] != "rejected":
-                return dict(enterprise)
-        after = page["next"]
+    async for enterprise in client.pages("/v1/enterprises"):
+        same = enterprise["subject"]["credit_code"] == SUBJECT["credit_code"]
+        if same and enterprise["state"] != "rejected":
+            return dict(enterprise)
     raise AssertionError("the node said that an enterprise with this credit code has applied")

@@ -1,0 +1,1 @@
+"""`biaoshi doctor`: what a node depends on, looked at one by one."""
