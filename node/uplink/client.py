@@ -207,6 +207,11 @@ async def open_client(
         yield NationalNodeClient(session, node, key, clock=clock, make_nonce=make_nonce)
 
 
+def concerns_content(refusal: NationalNodeRefused) -> bool:
+    """Whether what was sent is at fault, and not who sent it, when, or the national node itself."""
+    return (refusal.rule or "").startswith(f"status {EnvelopeStatus.REFUSED.value}")
+
+
 def _service(address: str) -> URL:
     """A base URL out of a referral, which is another's word: it may be anything."""
     try:
