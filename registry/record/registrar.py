@@ -8,18 +8,15 @@ as a new registration; a tombstone is revived.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from registry.access.actor import Actor
 from registry.database import Connection, Database
 from registry.errors import (
-    BiaoshiError,
     IdentifierExists,
     IdentifierNotFound,
-    IdentifierWithdrawn,
     PrefixNotFound,
     RevisionMismatch,
-    TooLarge,
     ValueExists,
     ValueNotFound,
 )
@@ -28,21 +25,13 @@ from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
 from registry.record import permission, store
 from registry.record.archive import Archive, Form
+from registry.record.creation import Creation, Wish, same
 from registry.record.registration import Method, Outcome, Registration, Verdict
 from registry.record.store import Action, Row
 from registry.record.typed_data import Right
 from registry.record.value import Value
 
 MAX_LIST = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A registration on its way into the database."""
-
-    position: int
-    registration: Registration
-    row: Row
 
 
 class Registrar:
@@ -67,14 +56,14 @@ class Registrar:
         that was withdrawn is refused unless `revive`.
         """
 
-        async def work(tx: Connection) -> list[Verdict]:
-            verdicts: dict[int, Verdict] = {}
-            items = await self._admit(tx, actor, registrations, verdicts)
-            for prefix_id, group in _by_prefix(items).items():
-                await self._create_group(tx, actor, prefix_id, group, method, revive, verdicts)
-            return [verdicts[position] for position in range(len(registrations))]
+        wishes = [Wish(actor, registration, revive) for registration in registrations]
+        return await self.grant(wishes, method)
 
-        return await self._database.transaction(work)
+    async def grant(self, wishes: Sequence[Wish], method: Method) -> list[Verdict]:
+        """Create what several actors wish for, in one transaction."""
+        return await self._database.transaction(
+            lambda tx: Creation(tx, self._form).run(wishes, method)
+        )
 
     async def put(
         self,
@@ -163,107 +152,18 @@ class Registrar:
 
         return await self._database.transaction(work)
 
-    async def _admit(
-        self,
-        tx: Connection,
-        actor: Actor,
-        registrations: Sequence[Registration],
-        verdicts: dict[int, Verdict],
-    ) -> list[_Item]:
-        """Those registrations that this actor may make; the others get their verdicts."""
-        texts = {registration.identifier.canonical_prefix for registration in registrations}
-        holdings = await prefixes.holdings(tx, sorted(texts))
-        refusals = {text: await self._refusal(tx, actor, holdings.get(text)) for text in texts}
-        items = []
-        for position, registration in enumerate(registrations):
-            text = registration.identifier.canonical_prefix
-            refusal = refusals[text] or _elsewhere(registration.identifier, holdings.get(text))
-            if refusal:
-                verdicts[position] = _refused(registration.identifier, refusal)
-                continue
-            try:
-                row = self._form.row(
-                    holdings[text].prefix_id, registration.identifier, registration.values
-                )
-            except TooLarge as error:
-                verdicts[position] = _refused(registration.identifier, error)
-                continue
-            items.append(_Item(position, registration, row))
-        return items
-
-    async def _refusal(
-        self, tx: Connection, actor: Actor, holding: Holding | None
-    ) -> BiaoshiError | None:
-        """Why this actor may not register under the prefix; None where it may."""
-        if holding is None:
-            return None  # refused by name, for each identifier
-        try:
-            await self._require(tx, actor, holding, (), Right.ADD_HANDLE)
-        except BiaoshiError as error:
-            return error
-        return None
-
-    async def _create_group(
-        self,
-        tx: Connection,
-        actor: Actor,
-        prefix_id: int,
-        group: list[_Item],
-        method: Method,
-        revive: bool,
-        verdicts: dict[int, Verdict],
-    ) -> None:
-        """Insert one prefix's items, each suffix once, in key order; judge the rest by what is
-        stored."""
-        first = {item.row.suffix: item for item in reversed(group)}
-        ordered = [first[suffix].row for suffix in sorted(first)]
-        batch_id, inserted = await store.insert(tx, prefix_id, ordered, method=method, actor=actor)
-        for suffix in inserted:
-            item = first[suffix]
-            verdicts[item.position] = Verdict(
-                item.registration.identifier, Outcome.CREATED, 1, batch_id
-            )
-        rest = [item for item in group if item.position not in verdicts]
-        if not rest:
-            return
-        suffixes = sorted({item.row.suffix for item in rest})
-        stored = await store.rows(tx, prefix_id, suffixes, lock=revive)
-        for item in sorted(rest, key=lambda item: item.row.suffix):
-            before = stored[item.row.suffix]
-            verdict = self._compare(item.registration, before)
-            if revive and not before.live:
-                verdict = await self._change(
-                    tx, actor, item.registration.identifier, before, item.row, Action.REVIVED
-                )
-                stored[item.row.suffix] = replace(
-                    item.row, revision=verdict.revision, batch_id=verdict.batch
-                )
-            verdicts[item.position] = verdict
-
-    def _compare(self, registration: Registration, before: Row) -> Verdict:
-        """The verdict on a registration whose identifier has a row already."""
-        identifier = registration.identifier
-        if not before.live:
-            error: BiaoshiError = IdentifierWithdrawn(
-                f"{identifier} was withdrawn; ask for it to be revived if that is meant",
-                field="handle",
-                rule="identifier-withdrawn",
-            )
-            return _refused(identifier, error, before)
-        if _same(registration.values, self._form.values(before)):
-            return Verdict(identifier, Outcome.UNCHANGED, before.revision, before.batch_id)
-        error = IdentifierExists(
-            f"{identifier} exists with other content", field="handle", rule="identifier-exists"
-        )
-        return _refused(identifier, error, before)
-
     async def _insert(self, tx: Connection, actor: Actor, holding: Holding, row: Row) -> int | None:
         """Insert one row if the identifier was never seen; its batch."""
         if row.suffix in await store.rows(tx, holding.prefix_id, [row.suffix]):
             return None
         await self._require(tx, actor, holding, (), Right.ADD_HANDLE)
-        batch_id, inserted = await store.insert(
-            tx, holding.prefix_id, [row], method=Method.SINGLE, actor=actor
+        (batch_id,) = await store.batch_ids(tx, 1)
+        inserted = await store.insert(
+            tx,
+            holding.prefix_id,
+            [replace(row, batch_id=batch_id)],
+            method=Method.SINGLE,
+            batches=[(batch_id, actor)],
         )
         return batch_id if inserted else None
 
@@ -282,7 +182,7 @@ class Registrar:
         await self._require(tx, actor, holding, old, permission.needed_for(old, values))
         permission.check_writable(old, values)
         _check_revision(before, expected)
-        if _same(values, old):
+        if same(values, old):
             return Verdict(identifier, Outcome.UNCHANGED, before.revision, before.batch_id)
         after = self._form.filled(before, _keeping_times(old, values))
         return await self._change(tx, actor, identifier, before, after, Action.AMENDED)
@@ -330,20 +230,6 @@ class Registrar:
         return row
 
 
-def _by_prefix(items: list[_Item]) -> dict[int, list[_Item]]:
-    """Items by prefix, prefixes in the order in which every transaction takes them."""
-    groups: dict[int, list[_Item]] = {}
-    for item in sorted(items, key=lambda item: (item.row.prefix_id, item.position)):
-        groups.setdefault(item.row.prefix_id, []).append(item)
-    return groups
-
-
-def _same(one: Sequence[Value], other: Sequence[Value]) -> bool:
-    return len(one) == len(other) and all(
-        left.same_content(right) for left, right in zip(one, other, strict=True)
-    )
-
-
 def _keeping_times(old: Sequence[Value], new: Sequence[Value]) -> tuple[Value, ...]:
     before = {value.index: value for value in old}
 
@@ -374,16 +260,6 @@ def _check_revision(before: Row, expected: int | None) -> None:
             field="If-Match",
             rule="revision",
         )
-
-
-def _refused(identifier: Identifier, error: BiaoshiError, row: Row | None = None) -> Verdict:
-    if row is None:
-        return Verdict(identifier, Outcome.REFUSED, error=error)
-    return Verdict(identifier, Outcome.REFUSED, row.revision, row.batch_id, error=error)
-
-
-def _elsewhere(identifier: Identifier, holding: Holding | None) -> BiaoshiError | None:
-    return _prefix_not_found(identifier) if holding is None else None
 
 
 def _prefix_not_found(identifier: Identifier) -> PrefixNotFound:

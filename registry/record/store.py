@@ -67,42 +67,59 @@ class Found:
     registered_at: datetime | None
 
 
+async def batch_ids(tx: Connection, count: int) -> list[int]:
+    """Numbers for new batches. Those of transactions that fail are never used."""
+    records = await tx.fetch(
+        """SELECT nextval(pg_get_serial_sequence('batch', 'batch_id')) AS batch_id
+             FROM generate_series(1, $1)""",
+        count,
+    )
+    return [record["batch_id"] for record in records]
+
+
 async def insert(
-    tx: Connection, prefix_id: int, rows: Sequence[Row], *, method: int, actor: Actor
-) -> tuple[int, set[str]]:
-    """Insert those rows that don't exist yet; the batch's id and the suffixes inserted.
+    tx: Connection,
+    prefix_id: int,
+    rows: Sequence[Row],
+    *,
+    method: int,
+    batches: Sequence[tuple[int, Actor]],
+) -> set[str]:
+    """Insert those rows that don't exist yet, and their batches with how many were new; the
+    suffixes inserted.
 
     The rows must be sorted by suffix: overlapping transactions that insert in different orders
     lock each other out.
     """
-    batch_id = await tx.fetchval("SELECT nextval(pg_get_serial_sequence('batch', 'batch_id'))")
     inserted = await tx.fetch(
-        """INSERT INTO identifier (batch_id, prefix_id, suffix, suffix_shown, public_values,
-                                   private_values)
-           SELECT $1, $2, suffix, shown, public, private
-             FROM unnest($3::text[], $4::text[], $5::text[], $6::bytea[])
-                  AS item(suffix, shown, public, private)
-           ON CONFLICT (prefix_id, suffix) DO NOTHING
-           RETURNING suffix""",
-        batch_id,
+        """WITH fresh AS (
+               INSERT INTO identifier (batch_id, prefix_id, suffix, suffix_shown, public_values,
+                                       private_values)
+               SELECT batch_id, $1, suffix, shown, public, private
+                 FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+                      AS item(batch_id, suffix, shown, public, private)
+               ON CONFLICT (prefix_id, suffix) DO NOTHING
+               RETURNING batch_id, suffix),
+           counted AS (
+               INSERT INTO batch (batch_id, prefix_id, method, created, actor, request_id)
+               SELECT batch_id, $1, $7, count(*), actor, request_id
+                 FROM fresh
+                 JOIN unnest($8::bigint[], $9::text[], $10::text[])
+                      AS wanted(batch_id, actor, request_id) USING (batch_id)
+                GROUP BY batch_id, actor, request_id)
+           SELECT suffix FROM fresh""",
         prefix_id,
+        [row.batch_id for row in rows],
         [row.suffix for row in rows],
         [row.shown for row in rows],
         [row.public for row in rows],
         [row.private for row in rows],
+        method,
+        [batch_id for batch_id, _ in batches],
+        [actor.name for _, actor in batches],
+        [actor.request_id for _, actor in batches],
     )
-    if inserted:
-        await tx.execute(
-            """INSERT INTO batch (batch_id, prefix_id, method, created, actor, request_id)
-               VALUES ($1, $2, $3, $4, $5, $6)""",
-            batch_id,
-            prefix_id,
-            method,
-            len(inserted),
-            actor.name,
-            actor.request_id,
-        )
-    return batch_id, {record["suffix"] for record in inserted}
+    return {record["suffix"] for record in inserted}
 
 
 async def rows(
