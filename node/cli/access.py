@@ -9,16 +9,14 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from node.cli.client import NodeClient
+from node.cli.option import flag
 from node.demo.demonstration import Demonstration
 from registry.errors import InvalidInput
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 Who = Literal["operator", "enterprise"]
-Json = Annotated[
-    bool,
-    Parameter(name="--json", negative=(), show_default=False, help="Print the answer as JSON."),
-]
+Json = Annotated[bool, flag("Print the answer as JSON.", name="--json")]
 
 
 class NoKey(InvalidInput):

@@ -111,8 +111,8 @@ def _print(enterprise: dict[str, Any], json: bool) -> None:
                 ("状态 state", enterprise["state"]),
                 ("申请时间 applied", moment(enterprise["applied_at"])),
                 ("核验依据 evidence", enterprise["evidence"]),
-                ("决定 decided", moment(enterprise["decided_at"])),
-                ("经办 by", enterprise["decided_by"]),
+                ("核验时间 decided", moment(enterprise["decided_at"])),
+                ("经办人 by", enterprise["decided_by"]),
                 ("说明 note", enterprise["note"]),
             ]
         )

@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from node import foundation
 from node.cli.access import USUAL, Access, Json
+from node.cli.option import repeated
 from node.cli.terminal import console, moment, print_json, table
 from node.settings import Settings, load
 from registry.access.actor import Role, Scope
@@ -38,8 +39,8 @@ async def create(
         int | None, Parameter(help="The enterprise's number, for an enterprise's key.")
     ] = None,
     scope: Annotated[
-        tuple[Scope, ...], Parameter(help="What an enterprise's key may do.", negative=())
-    ] = ALL_SCOPES,
+        tuple[Scope, ...], repeated("What an enterprise's key may do; both where none is named.")
+    ] = (),
     expires: Annotated[
         datetime | None, Parameter(help="When it expires (UTC where no zone is named).")
     ] = None,

@@ -120,8 +120,8 @@ def _print(prefix: dict[str, Any], json: bool) -> None:
                 ("管理员 administrators", _administrators(prefix["administrators"])),
                 ("已报送 filed", "是 yes" if prefix["filed"] else "否 no"),
                 ("申请时间 requested", moment(prefix["requested_at"])),
-                ("审核 reviewed", moment(prefix["reviewed_at"])),
-                ("经办 by", prefix["reviewed_by"]),
+                ("审核时间 reviewed", moment(prefix["reviewed_at"])),
+                ("经办人 by", prefix["reviewed_by"]),
                 ("生效时间 active since", moment(prefix["activated_at"])),
                 ("说明 note", prefix["note"]),
             ]

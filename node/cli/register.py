@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from node.cli.access import USUAL, Access
 from node.cli.client import NodeClient
+from node.cli.option import flag
 from node.cli.terminal import console, table
 from node.cli.upload.line import InvalidFile, Source
 from node.cli.upload.ndjson import Ndjson
@@ -27,10 +28,10 @@ from registry.prefix.prefix import PrefixState
 
 OUTCOMES = {
     "created": "新增 created",
-    "unchanged": "未变 unchanged",
+    "unchanged": "内容一致 unchanged",
     "revived": "恢复 revived",
-    "fit": "合规 fit to be sent",
-    "refused": "拒绝 refused",
+    "fit": "校验通过 fit to be sent",
+    "refused": "被拒 refused",
 }
 
 
@@ -48,10 +49,8 @@ async def register(
     ] = None,
     dry_run: Annotated[
         bool,
-        Parameter(
-            negative=(),
-            show_default=False,
-            help="Check the file by this node's rules, send nothing.",
+        flag(
+            "Check the file by this node's rules, send nothing.",
         ),
     ] = False,
     access: Access = USUAL,

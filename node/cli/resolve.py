@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from node.cli.access import USUAL, Json, Place
 from node.cli.client import handle_path
+from node.cli.option import repeated
 from node.cli.terminal import console, print_json, table
 
 SOURCES = {"local": "本节点 held by this node", "recursive": "递归 asked of another node"}
@@ -26,11 +27,11 @@ async def resolve(
     *,
     type: Annotated[
         tuple[str, ...],
-        Parameter(help="Only values of this type.", negative=(), show_default=False),
+        repeated("Only values of this type."),
     ] = (),
     index: Annotated[
         tuple[int, ...],
-        Parameter(help="Only the value with this index.", negative=(), show_default=False),
+        repeated("Only the value with this index."),
     ] = (),
     place: Place = USUAL,
     json: Json = False,

@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from node.cli import showing
+from node.cli.option import flag
 from node.cli.terminal import complain, console
 from node.demo.cast import LABEL, Cast
 from node.demo.demonstration import Demonstration
@@ -46,10 +47,8 @@ def run(
     ] = 8003,
     once: Annotated[
         bool,
-        Parameter(
-            negative=(),
-            show_default=False,
-            help="Take the tour, stop, and exit 0 if all went well.",
+        flag(
+            "Take the tour, stop, and exit 0 if all went well.",
         ),
     ] = False,
     review_seconds: Annotated[
@@ -114,10 +113,9 @@ class Guide:
         tour = Tour(cast, self._review_seconds)
         steps: list[Step] = []
         try:
-            with self._out.status("…") as status:
+            with self._out.status("演示进行中 Taking the tour"):
                 async for step in tour.steps():
                     steps.append(step)
-                    status.update(f"{step.title} {step.title_english}")
         finally:
             if steps:
                 self._out.print(showing.steps_taken(steps))

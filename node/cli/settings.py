@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
-from cyclopts import App, Parameter
+from cyclopts import App
 from msgspec import inspect
 
+from node.cli.option import flag
 from node.cli.terminal import console, table
 from node.settings import ENVIRONMENT, Settings
 
@@ -21,9 +22,7 @@ def add_to(app: App) -> None:
 
 def settings(
     *,
-    markdown: Annotated[
-        bool, Parameter(negative=(), show_default=False, help="As a table in Markdown.")
-    ] = False,
+    markdown: Annotated[bool, flag("As a table in Markdown.")] = False,
 ) -> None:
     """List all settings of `biaoshi serve`.
 

@@ -33,6 +33,7 @@ def table(*columns: str, title: str | None = None) -> Table:
         title_style="bold",
         header_style="bold",
         pad_edge=False,
+        show_edge=False,
     )
     for column in columns:
         made.add_column(column, overflow="fold")

@@ -65,9 +65,9 @@ class Tour:
             ("企业申请入驻", "Enterprise applied", self._apply),
             ("运营方核验身份", "Identity verified", self._verify),
             ("申请企业前缀", "Prefix requested", self._request),
-            ("审核通过，报送国家顶级节点", "Approved, filed with the national node", self._file),
-            ("国家顶级节点批准，前缀生效", "Approved by the national node, active", self._activate),
-            ("从 CSV 批量注册标识", "Identifiers registered from a CSV", self._register),
+            ("审核通过，报送国家顶级节点", "Approved here, then filed", self._file),
+            ("国家顶级节点批准，前缀生效", "Approved nationally, active", self._activate),
+            ("从 CSV 批量注册标识", "Registered from a CSV", self._register),
             ("本节点解析", "Resolved on this node", self._resolve),
             ("经国家顶级节点递归解析", "Foreign prefix, by recursion", self._recurse),
         )
@@ -98,8 +98,8 @@ class Tour:
             state = self._enterprise["state"]
             raise TourFailed(f"the demonstration's enterprise is {state}: an operator did that")
         return Sight(
-            f"统一社会信用代码 {code}" + ("" if new else "（已核验）"),
-            "credit code checked, evidence recorded" if new else "verified already",
+            f"信用代码 {code}" + ("" if new else "（已核验）"),
+            "code checked, evidence kept" if new else "verified already",
         )
 
     async def _request(self) -> Sight:
@@ -112,7 +112,7 @@ class Tour:
         self.cast.learn(prefix=text)
         if usable:
             return Sight(f"{text}（已分配）", "allocated already")
-        return Sight(text, "the next free one under this node")
+        return Sight(text, "the next free one here")
 
     async def _file(self) -> Sight:
         text = self._prefix["prefix"]
@@ -123,7 +123,7 @@ class Tour:
         await self._wait(lambda prefix: bool(prefix["filed"]), "filed with")
         if filed:
             return Sight("已报送", "filed already")
-        return Sight("国家顶级节点（沙箱）已受理", "taken by the sandbox national node")
+        return Sight("国家顶级节点（沙箱）已受理", "taken by the sandbox")
 
     async def _activate(self) -> Sight:
         new = self._prefix["state"] != PrefixState.ACTIVE
@@ -182,7 +182,7 @@ class Tour:
                 self.foreign = await client.get(handle_path("/v1/resolve", handle))
         except NodeRefused as error:
             raise TourFailed(f"{handle} of another node: {error.detail}") from None
-        return Sight(handle, f"{len(self.foreign['values'])} values, via {self.foreign['via'][-1]}")
+        return Sight(handle, f"{len(self.foreign['values'])} values, via {_host(self.foreign)}")
 
 
 _USABLE = (PrefixState.ACTIVE, PrefixState.UNDER_REVIEW, PrefixState.WAITING)
@@ -191,8 +191,8 @@ _USABLE = (PrefixState.ACTIVE, PrefixState.UNDER_REVIEW, PrefixState.WAITING)
 def _registered(created: int, unchanged: int, changed: int) -> Sight:
     counts = (
         (created, "新增", "created"),
-        (unchanged, "未变", "unchanged"),
-        (changed, "此后已改动", "changed since"),
+        (unchanged, "内容一致", "unchanged"),
+        (changed, "此前已被更改", "changed since"),
     )
     told = [
         (f"{chinese} {count:,} 个", f"{count:,} {english}")
@@ -200,3 +200,8 @@ def _registered(created: int, unchanged: int, changed: int) -> Sight:
         if count
     ]
     return Sight("，".join(one for one, _ in told), ", ".join(other for _, other in told))
+
+
+def _host(resolution: dict[str, Any]) -> str:
+    """The service that answered."""
+    return str(resolution["via"][-1]).partition("://")[2]

@@ -39,26 +39,27 @@ async def doctor(
 
     Exits with 1 when something essential fails.
     """
-    found = await (_run_folder(data.absolute()) if data else _configured(config))
+    here = Path.cwd()  # so that paths are shown in full
+    found = await (_run_folder(here / data) if data else _configured(config, here))
     _show(found)
     return 1 if any(one.level is Level.FAILED for one in found) else 0
 
 
-async def _configured(config: Path | None) -> list[Finding]:
+async def _configured(config: Path | None, here: Path) -> list[Finding]:
     subject = "设置 settings"
     try:
         settings = load(config, os.environ)
     except BiaoshiError as error:
         return [failed(subject, error.detail, "correct it; `biaoshi settings` lists all of them")]
     source = f"{config} and the environment" if config else "from the environment"
-    folder = Path(settings.sealing_key_file).absolute().parent
+    folder = (here / settings.sealing_key_file).parent
     return [well(subject, source), *await _examine(settings, folder)]
 
 
 async def _run_folder(folder: Path) -> list[Finding]:
     subject = "数据目录 data folder"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        there = folder.exists()
+        there = os.access(folder, os.F_OK)
         said = f"{folder} cannot be written to" if there else f"there is no {folder}"
         remedy = "use the user who ran it" if there else "`biaoshi run` makes one"
         return [failed(subject, said, remedy)]

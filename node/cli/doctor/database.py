@@ -45,7 +45,7 @@ def _version(connection: Connection, server: Server) -> Finding:
 
 
 async def _schema(connection: Connection, settings: Settings) -> Finding:
-    subject = "库结构 schema, facts"
+    subject = "数据库结构 schema, facts"
     try:
         await foundation.check(connection, settings)
     except BiaoshiError as error:
@@ -106,7 +106,7 @@ async def _clock(connection: Connection) -> Finding:
         after = time.time()
         measured.append((after - before, there - (before + after) / 2))
     round_trip, difference = min(measured)
-    subject = "时钟差 clock to database"
+    subject = "与数据库时差 clock"
     said = f"{difference * 1000:+.0f} ms (measured within {round_trip * 1000:.1f} ms)"
     if abs(difference) <= CLOCK_SECONDS:
         return well(subject, said)

@@ -27,7 +27,7 @@ def examine(settings: Settings, folder: Path) -> Iterator[Finding]:
 
 
 def _sealing_key(file: Path) -> Finding:
-    subject = "封存密钥 sealing key"
+    subject = "加密密钥 sealing key"
     try:
         SealingKey.load(file)
     except BiaoshiError as error:
@@ -36,7 +36,7 @@ def _sealing_key(file: Path) -> Finding:
 
 
 def _uplink_key(file: Path) -> Finding:
-    subject = "上报密钥 national node key"
+    subject = "签名密钥 national node key"
     try:
         load_key(file)
     except BiaoshiError as error:
