@@ -38,7 +38,7 @@ async def looked_up(request: web.Request) -> web.Response:
 
 def wanted(request: web.Request) -> dict[str, str]:
     """The LIKE pattern for each type. Raises InvalidInput."""
-    keys = [key for key in request.query if key != LIMIT]
+    keys = [key for key, _ in request.query.items() if key != LIMIT]  # repeated ones too
     if not keys:
         raise InvalidInput(
             "name at least one type to search, such as URL=*lamp*", field="query", rule="no-key"
