@@ -9,7 +9,7 @@ import asyncpg
 from node.settings import Settings
 from registry.database import Connection
 from registry.migration import DatabaseUnfit, check_schema, migrate
-from registry.sealing import SealingKey
+from registry.sealing import SealingKey, SealingKeyUnfit
 from registry.store import NodeFacts, fix_facts, read_facts
 
 CONNECT_SECONDS = 10.0
@@ -52,9 +52,13 @@ async def check(connection: Connection, settings: Settings) -> None:
 
 
 def _create_key(file: Path) -> None:
-    if not file.exists():
+    try:
+        if file.exists():
+            return
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        SealingKey.generate().save(file)
+    except OSError as error:
+        raise SealingKeyUnfit(f"cannot create {file}: {error.strerror}") from None
+    SealingKey.generate().save(file)
 
 
 def _facts(settings: Settings) -> NodeFacts:

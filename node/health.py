@@ -13,6 +13,7 @@ from metrics.instruments import CONTENT_TYPE
 from node import foundation
 from node.wiring import WIRING, Wiring
 from registry.errors import BiaoshiError
+from registry.sealing import SealingKeyUnfit
 
 PATIENCE = 2.0  # seconds for what a probe asks
 
@@ -50,6 +51,8 @@ async def _missing(wiring: Wiring) -> dict[str, str]:
     try:
         async with asyncio.timeout(PATIENCE), wiring.database.connection() as connection:
             await foundation.check(connection, wiring.settings)
+    except SealingKeyUnfit:
+        return {"sealing_key": "cannot be used"}  # its path is nobody's business
     except BiaoshiError as error:
         return {"database": error.detail}
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
@@ -68,6 +71,6 @@ async def _degraded(wiring: Wiring) -> dict[str, str]:
             found["redis"] = f"does not answer ({type(error).__name__})"
     if wiring.uplink is None:
         found["national_node"] = "not configured: filings wait in the outbox"
-    elif wiring.uplink is not None and not wiring.uplink.answered:
+    elif not wiring.uplink.answered:
         found["national_node"] = "does not answer: filings wait in the outbox"
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +15,8 @@ MAX_BODY = 1024 * 1024  # bytes; lists of registrations may be longer
 MAX_LIST_BODY = 16 * 1024 * 1024
 
 T = TypeVar("T")
+
+_MEMBER = re.compile(r"field `([^`]+)`")
 
 
 # The client hung up, or what it sent breaks its own framing or compression.
@@ -72,7 +75,9 @@ def convert(values: object, kind: type[T]) -> T:
 def _explain(message: str) -> tuple[str, str | None]:
     """msgspec says «Expected … - at `$.values[0].index`»: the rule and the place."""
     text, _, place = message.partition(" - at `")
-    return text, place.rstrip("`").removeprefix("$").removeprefix(".") or None
+    member = _MEMBER.search(text)  # missing or unknown; the place is what should hold it
+    path = place.rstrip("`").removeprefix("$").removeprefix(".")
+    return text, _join(path, member[1] if member else None)
 
 
 def _join(field: str | None, place: str | None) -> str | None:

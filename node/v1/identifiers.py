@@ -27,6 +27,7 @@ from registry.errors import (
 )
 from registry.identifier import Identifier
 from registry.record.catalogue import Event
+from registry.record.creation import Wish
 from registry.record.registrar import MAX_LIST
 from registry.record.registration import Method, Outcome, Registration, Verdict
 from registry.record.value import DataIn, Value, ValueIn, normalise
@@ -213,13 +214,11 @@ def expected_revision(call: Call) -> int | None:
 
 
 async def _create(call: Call, registration: Registration) -> Verdict:
-    verdicts = await call.wiring.registrar.create(
-        call.actor, [registration], Method.SINGLE, revive=call.query.revive
-    )
-    if verdicts[0].error is not None:
-        _count(call, [_result(verdicts[0])])
-        raise verdicts[0].error
-    return verdicts[0]
+    verdict = await call.wiring.singles.register(Wish(call.actor, registration, call.query.revive))
+    if verdict.error is not None:
+        _count(call, [_result(verdict)])
+        raise verdict.error
+    return verdict
 
 
 async def _replace(call: Call, registration: Registration, expected: int) -> Verdict:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from node.http import body as bodies
 from node.v1.operation import Call, Operation, Reply
-from node.v1.types import Limit
+from node.v1.types import Limit, in_utc
 from registry import errors
 from registry.access import store as access
 from registry.access.actor import anonymous
@@ -94,14 +94,15 @@ async def resolved(call: Call) -> Reply:
         indexes=frozenset(call.query.index),
     )
     answer = await _ask(call, query)
-    call.wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
+    if call.request.method == "GET":  # HEAD is no resolution
+        call.wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
     return _reply(call, answer)
 
 
 async def audited(call: Call) -> Reply:
     call.actor.require_operator()
     text = call.query.before
-    before = bodies.convert({"before": text}, _Before).before if text else None
+    before = in_utc(bodies.convert({"before": text}, _Before).before, "before") if text else None
     async with call.wiring.database.connection() as connection:
         entries = await access.audit_trail(connection, before=before, limit=call.query.limit)
     return Reply(entries)

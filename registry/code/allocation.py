@@ -6,9 +6,8 @@ where different patterns can meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta, timezone
 
 import msgspec
 
@@ -18,7 +17,7 @@ from registry.access.once import Once, OnceRunner
 from registry.code import store
 from registry.code.pattern import Pattern
 from registry.code.store import Code, Reservation
-from registry.database import Connection, Database
+from registry.database import Connection, Database, storable
 from registry.errors import CodesExhausted, CodesNotFound, InvalidInput, PrefixNotFound
 from registry.identifier import Identifier
 from registry.prefix import store as prefixes
@@ -27,7 +26,9 @@ from registry.prefix.prefix import Holding
 MAX_COUNT = 10_000
 MAX_LINE = 100
 MAX_ROUNDS = 20
-BEIJING = ZoneInfo("Asia/Shanghai")
+MAX_STRIDE = 50_000  # serials looked at in one round
+# China has had no summer time since 1991, and the machine may have no time zone database.
+BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 class CodeWish(msgspec.Struct, frozen=True):
@@ -108,6 +109,8 @@ class Codes:
         self, actor: Actor, reservation_id: int, after: str, limit: int
     ) -> list[tuple[str, Code]]:
         """Codes of a reservation, each after the cursor that continues behind it."""
+        if not storable(after):
+            raise InvalidInput("no code looks like this", field="after", rule="after-text")
         async with self._database.connection() as connection:
             await self._visible(connection, actor, reservation_id)
             return await store.codes(connection, reservation_id, after, limit)
@@ -122,26 +125,48 @@ class Codes:
         on: date,
     ) -> None:
         """Reserve until the count is reached; codes that are taken are passed over."""
+        if pattern.is_serial:
+            await self._count_up(tx, holding, number, pattern, count, on)
+            return
         missing = count
         for _ in range(MAX_ROUNDS):
-            texts = await self._texts(tx, holding, pattern, missing, on)
-            codes = [(self._canonical(holding, text), text) for text in texts]
-            missing -= await store.reserve(tx, holding.prefix_id, number, codes)
+            codes = self._codes(holding, pattern.draw(missing, self._random_bytes, on))
+            missing -= len(await store.reserve(tx, holding.prefix_id, number, codes, missing))
             if not missing:
                 return
-        raise CodesExhausted(
-            f"most codes of {pattern.text} are taken: choose another pattern",
-            field="pattern",
-            rule="pattern-crowded",
-        )
+        raise _crowded(pattern)
 
-    async def _texts(
-        self, tx: Connection, holding: Holding, pattern: Pattern, count: int, on: date
-    ) -> Iterator[str] | list[str]:
-        if not pattern.is_serial:
-            return pattern.draw(count, self._random_bytes, on)
-        first = await store.advance(tx, holding.prefix_id, pattern.scope(on), count)
-        return pattern.expand(first, count, on)
+    async def _count_up(
+        self,
+        tx: Connection,
+        holding: Holding,
+        number: int,
+        pattern: Pattern,
+        count: int,
+        on: date,
+    ) -> None:
+        """Reserve the next free serials. Those that were registered without a reservation are
+        often many in a row, so the rounds look farther and farther."""
+        scope = pattern.scope(on)
+        serial = await store.next_serial(tx, holding.prefix_id, scope)
+        missing = stride = count
+        for _ in range(MAX_ROUNDS):
+            stride = max(missing, min(stride, pattern.capacity - serial + 1))
+            codes = self._codes(holding, pattern.expand(serial, stride, on))
+            got = await store.reserve(tx, holding.prefix_id, number, codes, missing)
+            missing -= len(got)
+            if not missing:
+                used = [code for code, _ in codes].index(max(got)) + 1
+                await store.set_next_serial(tx, holding.prefix_id, scope, serial + used)
+                return
+            serial += stride
+            stride = min(4 * stride, MAX_STRIDE)
+        raise _crowded(pattern)
+
+    def _codes(self, holding: Holding, texts: Iterable[str]) -> list[tuple[str, str]]:
+        """Each code's comparison form and spelling. Serials of one scope have one width, so their
+        order is that of their comparison forms."""
+        return [(self._canonical(holding, text), text) for text in texts]
 
     def _canonical(self, holding: Holding, text: str) -> str:
         return Identifier(holding.prefix, text).canonical_suffix(self._case_sensitive)
@@ -161,6 +186,14 @@ async def _holding(connection: Connection, prefix: str) -> Holding:
     if holding is None:
         raise PrefixNotFound(f"{prefix} is not a prefix of this node", field="prefix")
     return holding
+
+
+def _crowded(pattern: Pattern) -> CodesExhausted:
+    return CodesExhausted(
+        f"most codes of {pattern.text} are taken: choose another pattern",
+        field="pattern",
+        rule="pattern-crowded",
+    )
 
 
 def _check(wish: CodeWish) -> None:

@@ -37,17 +37,25 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     reserved_at: datetime
 
 
-async def advance(tx: Connection, prefix_id: int, scope: str, count: int) -> int:
-    """Take `count` serials of a scope; the first of them. Others wait for this transaction."""
-    first: int = await tx.fetchval(
-        """INSERT INTO code_counter AS c (prefix_id, scope, next_serial) VALUES ($1, $2, 1 + $3)
-           ON CONFLICT (prefix_id, scope) DO UPDATE SET next_serial = c.next_serial + $3
-           RETURNING next_serial - $3""",
+async def next_serial(tx: Connection, prefix_id: int, scope: str) -> int:
+    """The next serial of a scope. Others wait here until this transaction has ended."""
+    serial: int = await tx.fetchval(
+        """INSERT INTO code_counter AS c (prefix_id, scope, next_serial) VALUES ($1, $2, 1)
+           ON CONFLICT (prefix_id, scope) DO UPDATE SET next_serial = c.next_serial
+           RETURNING next_serial""",
         prefix_id,
         scope,
-        count,
     )
-    return first
+    return serial
+
+
+async def set_next_serial(tx: Connection, prefix_id: int, scope: str, serial: int) -> None:
+    await tx.execute(
+        "UPDATE code_counter SET next_serial = $3 WHERE prefix_id = $1 AND scope = $2",
+        prefix_id,
+        scope,
+        serial,
+    )
 
 
 async def add(
@@ -71,23 +79,27 @@ async def reserve(
     prefix_id: int,
     reservation_id: int,
     codes: Sequence[tuple[str, str]],
-) -> int:
-    """Reserve codes (comparison form, spelling) that are neither reserved nor registered, live or
-    withdrawn; how many."""
+    limit: int,
+) -> list[str]:
+    """Reserve the first codes (comparison form, spelling) in order of their comparison form that
+    are neither reserved nor registered, live or withdrawn; the comparison forms of those got."""
     rows = await tx.fetch(
         """INSERT INTO reserved_code (prefix_id, suffix, suffix_shown, reservation_id)
            SELECT $1, suffix, shown, $2
              FROM unnest($3::text[], $4::text[]) AS code(suffix, shown)
             WHERE NOT EXISTS (SELECT FROM identifier i
                                WHERE i.prefix_id = $1 AND i.suffix = code.suffix)
-            ORDER BY suffix
-           ON CONFLICT DO NOTHING RETURNING true""",
+              AND NOT EXISTS (SELECT FROM reserved_code r
+                               WHERE r.prefix_id = $1 AND r.suffix = code.suffix)
+            ORDER BY suffix COLLATE "C" LIMIT $5
+           ON CONFLICT DO NOTHING RETURNING suffix""",
         prefix_id,
         reservation_id,
         [suffix for suffix, _ in codes],
         [shown for _, shown in codes],
+        limit,
     )
-    return len(rows)
+    return [row["suffix"] for row in rows]
 
 
 async def get(connection: Connection, reservation_id: int) -> tuple[Reservation, int] | None:
