@@ -39,7 +39,9 @@ from registry.enterprise.enterprises import Enterprises
 from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
 from registry.record.catalogue import Catalogue
+from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
+from registry.record.registration import Method
 from registry.sealing import SealingKey
 from resolver.chain import Chain
 from resolver.local import LocalLink
@@ -101,6 +103,8 @@ def _assemble(
     national = _national_node(settings, session)
     sender = Sender(database, prefixes, national, instruments) if national else None
     local = LocalLink(catalogue)
+    registrar = Registrar(database, form)
+    singles = GroupCommit(partial(registrar.grant, method=Method.SINGLE))
     wiring = Wiring(
         settings=settings,
         instruments=instruments,
@@ -121,14 +125,20 @@ def _assemble(
             now=_now,
             random_bytes=secrets.token_bytes,
         ),
-        registrar=Registrar(database, form),
+        registrar=registrar,
+        singles=singles,
         catalogue=catalogue,
         local=local,
         chain=Chain([local, _recursive(settings, session, catalogue, national)]),
         now=_now,
         uplink=sender,
     )
-    background: list[Work] = [partial(housekeeping.run, database, _now)]
+    # Two committers: one group forms while the other's commit reaches the disk.
+    background: list[Work] = [
+        partial(housekeeping.run, database, _now),
+        singles.run,
+        singles.run,
+    ]
     if sender:
         background.append(sender.run)
     return Node(_application(wiring), wiring, tuple(background))
@@ -176,7 +186,7 @@ def _recursive(
 ) -> RecursiveLink:
     directories: list[Directory] = [OwnPrefixes(catalogue)]
     if national is not None:
-        directories.append(NationalDirectory(national))
+        directories.append(NationalDirectory(national, settings.secondary_prefix))
     bounds = Bounds(
         seconds=settings.recursion_seconds,
         referrals=settings.recursion_referrals,

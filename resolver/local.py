@@ -47,7 +47,9 @@ class LocalLink:
         if not view.holding.hosted:
             return None
         if view.hidden and not query.public_only and query.actor.anonymous:
-            return Answer(Outcome.HIDDEN, Source.LOCAL, query.identifier.text)
+            stored = await self._catalogue.identity_values(query.identifier.text)
+            if any(query.wants(value) and not value.public for value in stored):
+                return Answer(Outcome.HIDDEN, Source.LOCAL, query.identifier.text)
         outcome, values = select(query, view.listed)
         return Answer(outcome, Source.LOCAL, query.identifier.text, values, view.row.revision)
 

@@ -7,7 +7,6 @@ answer. No directory and no service is asked twice for one query, so a loop ends
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +14,16 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from registry.errors import RemoteUnavailable
+from registry.errors import InvalidRouting, RemoteUnavailable, TooLarge
 from registry.identifier import Identifier, to_url_path
+from registry.prefix.prefix import Routing
 from registry.record.value import MAX_VALUES, Value
 from resolver.query import Answer, Outcome, Query, Source, select
 from resolver.referral import Directory, Referral, Service
 
 MAX_ANSWER = 1024 * 1024  # bytes
 FOUND, NOT_FOUND, VALUES_NOT_FOUND = 1, 100, 200
+SHARE = 0.95  # of the time left: a service that uses up its own is told apart from all being slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,11 @@ class RecursiveLink:
     async def resolve(self, query: Query) -> Answer | None:
         """None where nobody is known to answer; RemoteUnavailable where those known do not."""
         via: list[str] = []
+        end = asyncio.get_running_loop().time() + self._bounds.seconds
         try:
-            async with asyncio.timeout(self._bounds.seconds):
+            async with asyncio.timeout_at(end):
                 referral = await self._refer(query.identifier, via)
-                return await self._ask(query, referral.services, via) if referral else None
+                return await self._ask(query, referral.services, via, end) if referral else None
         except TimeoutError:
             raise RemoteUnavailable(
                 f"no answer for {query.identifier} within {self._bounds.seconds:g} s",
@@ -88,17 +90,22 @@ class RecursiveLink:
             rule="recursion-depth",
         )
 
-    async def _ask(self, query: Query, services: tuple[Service, ...], via: list[str]) -> Answer:
-        """The answer of the first service that gives one."""
+    async def _ask(
+        self, query: Query, services: tuple[Service, ...], via: list[str], end: float
+    ) -> Answer:
+        """The answer of the first service that gives one. Each may use its share of the time."""
         problem = "it speaks no protocol this node knows"
-        for service in services[: self._bounds.services]:
+        candidates = [service for service in services if service.http_url is not None]
+        candidates = candidates[: self._bounds.services]
+        for left, service in zip(range(len(candidates), 0, -1), candidates, strict=True):
             url = service.http_url
             if url is None or url in via:
                 continue
             via.append(url)
+            seconds = (end - asyncio.get_running_loop().time()) * SHARE / left
             try:
                 self._check_address(service)
-                return await self._fetch(query, url, tuple(via))
+                return await self._fetch(query, url, tuple(via), seconds)
             except RemoteUnavailable as error:
                 problem = error.detail
         raise RemoteUnavailable(
@@ -109,27 +116,32 @@ class RecursiveLink:
 
     def _check_address(self, service: Service) -> None:
         """A referral must not lead this node into its own network."""
-        address = ipaddress.ip_address(service.address)
-        if not (address.is_global or self._bounds.allow_private):
-            raise RemoteUnavailable(f"{service.address} is not a public address")
+        try:
+            routing = Routing(service.address, service.listeners[:1])
+            routing.check(allow_private=self._bounds.allow_private)
+        except InvalidRouting:
+            raise RemoteUnavailable(f"{service.address} is not a public address") from None
 
-    async def _fetch(self, query: Query, base: str, via: tuple[str, ...]) -> Answer:
+    async def _fetch(self, query: Query, base: str, via: tuple[str, ...], seconds: float) -> Answer:
         url = URL(f"{base}/api/handles/{to_url_path(query.identifier)}", encoded=True)
-        remote = _decode(await self._get(url))
+        remote = _decode(await self._get(url, seconds))
         if remote.response_code == NOT_FOUND:
             return Answer(Outcome.NOT_FOUND, Source.RECURSIVE, query.identifier.text, via=via)
         if remote.response_code not in (FOUND, VALUES_NOT_FOUND):
             raise RemoteUnavailable(f"it answers with response code {remote.response_code}")
         _check_handle(query.identifier, remote.handle)
-        outcome, text = select(query, _values(remote))
+        try:
+            outcome, text = select(query, _values(remote))
+        except TooLarge as error:
+            raise RemoteUnavailable(f"its record is too large: {error.detail}") from None
         return Answer(outcome, Source.RECURSIVE, query.identifier.text, text, via=via)
 
-    async def _get(self, url: URL) -> bytes:
+    async def _get(self, url: URL, seconds: float) -> bytes:
         try:
             async with self._session.get(
                 url,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=self._bounds.seconds / self._bounds.services),
+                timeout=aiohttp.ClientTimeout(total=seconds),
                 headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             ) as response:
                 return await _bounded(response)
