@@ -21,6 +21,7 @@ from registry.enterprise.enterprises import Enterprises
 from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
 from registry.record.catalogue import Catalogue
+from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
 from resolver.chain import Chain
 from resolver.local import LocalLink
@@ -42,6 +43,7 @@ class Wiring:
     prefixes: Prefixes
     codes: Codes
     registrar: Registrar
+    singles: GroupCommit  # registrations that arrive one by one
     catalogue: Catalogue
     local: LocalLink  # this node's own records alone
     chain: Chain  # the local link, then recursion

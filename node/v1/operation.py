@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -148,10 +149,15 @@ def _route_path(path: str) -> str:
     return path
 
 
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> dict[str, object]:
+    return {item.encode_name: item.default for item in msgspec.structs.fields(kind)}
+
+
 def _parameters(request: web.Request, kind: type[msgspec.Struct]) -> dict[str, object]:
     """Query parameters by name; those that may be repeated as lists. Names that the type does not
     have are refused when it is converted to."""
-    defaults = {item.encode_name: item.default for item in msgspec.structs.fields(kind)}
+    defaults = _defaults(kind)
     found: dict[str, object] = {}
     for name in dict.fromkeys(request.query):
         values = request.query.getall(name)

@@ -33,8 +33,8 @@ async def live(settings: Settings) -> AsyncIterator[Live]:
     await foundation.prepare(settings)
     async with (
         open_node(settings) as node,
-        listening(node) as url,
         working(node),
+        listening(node) as url,
         aiohttp.ClientSession() as session,
     ):
         wish = KeyWish(role=Role.OPERATOR, label="operator of the tests")
