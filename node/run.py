@@ -17,6 +17,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from errno import ENOTDIR
 from pathlib import Path
 from typing import TextIO
 
@@ -127,14 +128,17 @@ def _held(folder: Path) -> Iterator[None]:
             stack.callback(lock.release)
             log_as_json("info", stack.enter_context(_open_log(folder / "node.log")))
         except OSError as error:
+            where = "" if error.filename == str(folder) else f" {error.filename}:"
             raise DataFolderUnfit(
-                f"cannot use the data folder {folder}: {error.filename}: {error.strerror}"
+                f"cannot use the data folder {folder}:{where} {error.strerror}"
             ) from None
         yield
 
 
 def _make(folder: Path) -> None:
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), str(folder))
+    if not folder.exists():
         folder.mkdir(parents=True)
         # As root the database has a user of its own, who must get in; the files are closed to it.
         folder.chmod(0o711 if os.geteuid() == 0 else 0o700)

@@ -15,6 +15,7 @@ from typing import TextIO
 import structlog
 from aiohttp import web
 
+from node import foundation
 from node.app import Node, Work, open_node
 from node.settings import Settings
 from registry.errors import Unavailable
@@ -35,6 +36,8 @@ async def serve(settings: Settings) -> None:
     Raises a BiaoshiError where the node cannot start, and whatever ended its background work.
     """
     cancel_on_signals()
+    # A pool would say in its own words, and late, why the database cannot be reached.
+    await (await foundation.connect(settings.database_url)).close()
     async with open_node(settings) as node, working(node), listening(node) as url:
         log.info("serving", url=url, prefix=settings.secondary_prefix)
         try:

@@ -78,16 +78,19 @@ def execute(
     except CycloptsError as error:
         complain(f"{error} Try `biaoshi --help`.")
         return MISUSED
-    except BiaoshiError as error:
+    except Exception as error:
         if environment.get(DEBUG):
             raise
-        complain(error.detail)
-        return FAILED
-    except OSError as error:
-        if environment.get(DEBUG):
-            raise
-        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        complain(_sentence(error))
         return FAILED
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, BiaoshiError):
+        return error.detail
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return f"{type(error).__name__}: {error} ({DEBUG}=1 shows where)"

@@ -97,10 +97,9 @@ class Tour:
         if self._enterprise["state"] != "verified":
             state = self._enterprise["state"]
             raise TourFailed(f"the demonstration's enterprise is {state}: an operator did that")
-        return Sight(
-            f"信用代码 {code}" + ("" if new else "（已核验）"),
-            "code checked, evidence kept" if new else "verified already",
-        )
+        if new:
+            return Sight(f"{code} 核验通过", "credit code checked, evidence kept")
+        return Sight(f"{code}（已核验）", "verified already")
 
     async def _request(self) -> Sight:
         async with self.cast.enterprise as client:

@@ -45,14 +45,20 @@ class Sending:
 
         Raises UploadBroken where the node is away for long, NodeRefused for a refusal as a whole.
         """
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._keep_in_flight(source, group)
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _keep_in_flight(self, source: Source, group: asyncio.TaskGroup) -> None:
         under_way: deque[tuple[list[Line], asyncio.Task[list[dict[str, Any]]]]] = deque()
-        async with asyncio.TaskGroup() as group:
-            for lines, body in _lists(source.lines()):
-                under_way.append((lines, group.create_task(self._post(body))))
-                if len(under_way) >= IN_FLIGHT:
-                    await self._settle(*under_way.popleft())
-            while under_way:
+        for lines, body in _lists(source.lines()):
+            under_way.append((lines, group.create_task(self._post(body))))
+            if len(under_way) >= IN_FLIGHT:
                 await self._settle(*under_way.popleft())
+        while under_way:
+            await self._settle(*under_way.popleft())
 
     async def _settle(self, lines: list[Line], task: asyncio.Task[list[dict[str, Any]]]) -> None:
         for line, result in zip(lines, await task, strict=True):
