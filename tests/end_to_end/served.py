@@ -18,7 +18,6 @@ import aiohttp
 
 from node.sandbox.app import RunningSandbox
 
-RUNNER = Path(__file__).with_name("serve_process.py")
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
@@ -90,7 +89,7 @@ class Served:
         """Start the process; the place in the log where its lines begin."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, RUNNER],
+                [sys.executable, "-m", "node", "serve"],
                 env=_environment(self._settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
