@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from node.handle_json.code import ResponseCode, refusal_of
 from node.handle_json.target import HANDLE
@@ -24,7 +25,7 @@ from registry.errors import BiaoshiError
 
 JSON = "application/json;charset=utf-8"
 JAVASCRIPT = "application/javascript;charset=utf-8"
-METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+ALLOWED_HEADERS = "X-Requested-With,Authorization,Origin,Accept,Content-Type,If-None-Match"
 MAX_CALLBACK = 128
 MAX_ECHO = 255
 
@@ -77,15 +78,17 @@ def common_headers(request: web.Request) -> dict[str, str]:
     return headers
 
 
-async def options(request: web.Request) -> web.Response:
-    """What is allowed here, also to pages of other origins."""
-    headers = {"Allow": METHODS, **common_headers(request)}
-    if "Access-Control-Request-Method" in request.headers:
-        headers["Access-Control-Allow-Methods"] = "GET,POST,HEAD,PUT,DELETE"
-        headers["Access-Control-Allow-Headers"] = (
-            "X-Requested-With,Authorization,Origin,Accept,Content-Type,If-None-Match"
-        )
-    return web.Response(headers=headers)
+def options(methods: str) -> Handler:
+    """Tells what is allowed at a path, also to pages of other origins."""
+
+    async def told(request: web.Request) -> web.Response:
+        headers = {"Allow": ", ".join([*methods.split(","), "OPTIONS"]), **common_headers(request)}
+        if "Access-Control-Request-Method" in request.headers:
+            headers["Access-Control-Allow-Methods"] = methods
+            headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+        return web.Response(headers=headers)
+
+    return told
 
 
 def refuse(error: BiaoshiError, request: web.Request) -> web.Response:

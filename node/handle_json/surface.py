@@ -23,6 +23,7 @@ SITE = replace(problem_surface("site", "/"), plain=reply.astray)
 _ONE = r"/api/handles/{handle:[\s\S]+}"
 _ALL = r"/api/handles{slash:/?}"
 _LOOKUP = r"/hrls/handles{slash:/?}"
+_METHODS = "GET,POST,HEAD,PUT,DELETE"
 
 
 def routes() -> list[web.RouteDef]:
@@ -32,15 +33,15 @@ def routes() -> list[web.RouteDef]:
         web.route("POST", _ONE, resolved, name="postHandle"),
         web.route("PUT", _ONE, put, name="putHandle"),
         web.route("DELETE", _ONE, delete, name="deleteHandle"),
-        web.route("OPTIONS", _ONE, reply.options, name="optionsOfHandle"),
+        web.route("OPTIONS", _ONE, reply.options(_METHODS), name="optionsOfHandle"),
         web.route("GET", _ALL, listed, name="listHandles"),
         web.route("HEAD", _ALL, listed, name="headHandles"),
         web.route("POST", _ALL, listed, name="postHandles"),
         web.route("PUT", _ALL, _nameless, name="putNoHandle"),
         web.route("DELETE", _ALL, _nameless, name="deleteNoHandle"),
-        web.route("OPTIONS", _ALL, reply.options, name="optionsOfHandles"),
+        web.route("OPTIONS", _ALL, reply.options(_METHODS), name="optionsOfHandles"),
         web.route("GET", _LOOKUP, looked_up, name="lookUpHandles"),
-        web.route("OPTIONS", _LOOKUP, reply.options, name="optionsOfLookup"),
+        web.route("OPTIONS", _LOOKUP, reply.options("GET"), name="optionsOfLookup"),
     ]
 
 
