@@ -38,6 +38,7 @@ from registry.database import Database, connect
 from registry.enterprise.enterprises import Enterprises
 from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
+from registry.record.bulk import Bulk
 from registry.record.catalogue import Catalogue
 from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
@@ -126,6 +127,7 @@ def _assemble(
             random_bytes=secrets.token_bytes,
         ),
         registrar=registrar,
+        bulk=Bulk(database, form),
         singles=singles,
         catalogue=catalogue,
         local=local,

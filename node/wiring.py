@@ -20,6 +20,7 @@ from registry.database import Database
 from registry.enterprise.enterprises import Enterprises
 from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
+from registry.record.bulk import Bulk
 from registry.record.catalogue import Catalogue
 from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
@@ -43,6 +44,7 @@ class Wiring:
     prefixes: Prefixes
     codes: Codes
     registrar: Registrar
+    bulk: Bulk
     singles: GroupCommit  # registrations that arrive one by one
     catalogue: Catalogue
     local: LocalLink  # this node's own records alone

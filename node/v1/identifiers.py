@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
+from aiohttp import web
 from msgspec import Meta
 
 from node.http import body as bodies
 from node.http.problem import Problem, problem_of
+from node.v1.item import Content, Item, StrictValue, values_of
 from node.v1.operation import Call, Operation, Reply
+from node.v1.stream import NDJSON, named, receive
 from node.v1.types import Limit, Page
 from registry import errors
 from registry.errors import (
@@ -26,38 +29,15 @@ from registry.errors import (
     RevisionMismatch,
 )
 from registry.identifier import Identifier
+from registry.record.bulk import Terms
 from registry.record.catalogue import Event
 from registry.record.creation import Wish
 from registry.record.registrar import MAX_LIST
 from registry.record.registration import Method, Outcome, Registration, Verdict
-from registry.record.value import DataIn, Value, ValueIn, normalise
+from registry.record.value import Value, normalise
 
 TAG = "Identifiers"
 SURFACE = "v1"
-
-
-class StrictData(DataIn, frozen=True, forbid_unknown_fields=True):
-    """Data of a value. The format is string, base64, hex, admin, vlist, site or key."""
-
-
-class StrictValue(ValueIn, frozen=True, forbid_unknown_fields=True):
-    """A handle value to store."""
-
-    data: StrictData | str
-
-
-class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole content of an identifier's record."""
-
-    values: list[StrictValue] = []
-    template: str | None = None
-    attributes: dict[str, Any] | None = None
-
-
-class Item(Content, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An identifier to register, with its content."""
-
-    handle: str
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +79,13 @@ class Listed(msgspec.Struct, frozen=True):
     revision: int
 
 
+class ListOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    revive: Annotated[bool, Meta(description="Bring withdrawn identifiers back")] = False
+    dry_run: Annotated[bool, Meta(description="Judge everything, write nothing (streams only)")] = (
+        False
+    )
+
+
 class PutOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revive: Annotated[bool, Meta(description="Bring a withdrawn identifier back")] = False
 
@@ -130,7 +117,9 @@ async def registered(call: Call) -> Reply:
         try:
             registrations[position] = _registration(call, raw, position)
         except BiaoshiError as error:
-            results[position] = Result(_named(raw), Outcome.REFUSED, problem=problem_of(error))
+            results[position] = Result(
+                named(bytes(raw)), Outcome.REFUSED, problem=problem_of(error)
+            )
     verdicts = await call.wiring.registrar.create(
         call.actor, list(registrations.values()), Method.BATCH, revive=call.query.revive
     )
@@ -139,6 +128,13 @@ async def registered(call: Call) -> Reply:
     ordered = [results[position] for position in range(len(raw_items))]
     _count(call, ordered)
     return Reply(Results(ordered, _totals(ordered)))
+
+
+async def streamed(call: Call) -> web.StreamResponse:
+    """The same without a limit: a line is an item, and verdicts come as they are reached."""
+    query = call.query
+    terms = Terms(call.actor, Method.STREAM, revive=query.revive, dry_run=query.dry_run)
+    return await receive(call.request, call.wiring, terms)
 
 
 async def shown(call: Call) -> Reply:
@@ -164,7 +160,7 @@ async def shown(call: Call) -> Reply:
 
 async def put(call: Call) -> Reply:
     identifier = Identifier.parse(call.path["handle"])
-    registration = Registration(identifier, _values(call, call.body))
+    registration = Registration(identifier, values_of(call.body, call.wiring.now()))
     expected = expected_revision(call)
     if expected is not None:
         verdict = await _replace(call, registration, expected)
@@ -233,16 +229,7 @@ async def _replace(call: Call, registration: Registration, expected: int) -> Ver
 def _registration(call: Call, raw: msgspec.Raw, position: int) -> Registration:
     item = bodies.decode(bytes(raw), Item, field=f"[{position}]")
     identifier = Identifier.parse(item.handle)
-    return Registration(identifier, _values(call, item))
-
-
-def _values(call: Call, content: Content) -> tuple[Value, ...]:
-    if content.template is not None or content.attributes is not None:
-        # Data templates come with a later version; until then no template is known.
-        raise errors.UnknownTemplate(
-            f"there is no template {content.template!r}", field="template", rule="unknown-template"
-        )
-    return normalise(content.values, now=call.wiring.now())
+    return Registration(identifier, values_of(item, call.wiring.now()))
 
 
 def _answer(call: Call, verdict: Verdict) -> Reply:
@@ -260,14 +247,6 @@ def _result(verdict: Verdict) -> Result:
         batch=verdict.batch or None,
         problem=problem_of(verdict.error) if verdict.error else None,
     )
-
-
-def _named(raw: msgspec.Raw) -> str:
-    """The handle of an item that could not be taken, as far as it can be made out."""
-    try:
-        return str(msgspec.json.decode(raw)["handle"])[:255]
-    except (msgspec.DecodeError, KeyError, TypeError, RecursionError, UnicodeDecodeError):
-        return ""
 
 
 def _totals(results: list[Result]) -> dict[str, int]:
@@ -312,12 +291,16 @@ OPERATIONS = (
         tag=TAG,
         summary=f"Register a list of up to {MAX_LIST} identifiers",
         description="Every item gets its own verdict: created, unchanged (it was there with this "
-        "content, so a list may be sent again), revived, or refused with the problem.",
+        "content, so a list may be sent again), revived, or refused with the problem. As "
+        "application/x-ndjson, an item to a line, a request has no limit: chunks are committed as "
+        "they come, and the answer is NDJSON too (refused, committed with running totals, and a "
+        "summary at the end; read it while you send).",
         method="POST",
         path="/v1/identifiers",
         handler=registered,
-        query=PutOptions,
+        query=ListOptions,
         body=list[msgspec.Raw],
+        streams={NDJSON: streamed},
         body_schema=Annotated[list[Item], Meta(min_length=1, max_length=MAX_LIST)],
         body_limit=bodies.MAX_LIST_BODY,
         answer=Results,

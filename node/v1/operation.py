@@ -56,6 +56,9 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+Streamer = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One method on one path.
@@ -80,6 +83,8 @@ class Operation:
     body: Any = None
     body_schema: Any = None
     body_limit: int = bodies.MAX_BODY
+    # Media types of bodies that are not read whole: who answers requests with one.
+    streams: Mapping[str, Streamer] = field(default_factory=dict)
     errors: tuple[type[BiaoshiError], ...] = ()
     needs_key: bool = True
     once: bool = False  # whether it takes an Idempotency-Key
@@ -93,22 +98,27 @@ class Operation:
         actor = await authenticate(request, wiring)
         if self.needs_key:
             actor.require_known()  # before a byte of the body is read
+        if streamer := self.streams.get(request.content_type):
+            return await streamer(self._call(request, wiring, actor, b""))
         content = await bodies.read(request, self.body_limit) if self.body else b""
-        call = Call(
-            request=request,
-            wiring=wiring,
-            actor=actor,
-            path=self._path(request),
-            query=self._query(request),
-            body=bodies.decode(content, self.body) if self.body else None,
-            once=self._once(request, actor, content),
-        )
-        reply = await self.handler(call)
+        reply = await self.handler(self._call(request, wiring, actor, content))
         return web.Response(
             body=b"" if reply.body is None else msgspec.json.encode(reply.body),
             status=reply.status or self.status,
             content_type=None if reply.body is None else JSON,
             headers=reply.headers,
+        )
+
+    def _call(self, request: web.Request, wiring: Wiring, actor: Actor, content: bytes) -> Call:
+        streamed = request.content_type in self.streams
+        return Call(
+            request=request,
+            wiring=wiring,
+            actor=actor,
+            path=self._path(request),
+            query=self._query(request),
+            body=bodies.decode(content, self.body) if self.body and not streamed else None,
+            once=self._once(request, actor, content),
         )
 
     def _path(self, request: web.Request) -> Mapping[str, str]:

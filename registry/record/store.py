@@ -122,6 +122,62 @@ async def insert(
     return {record["suffix"] for record in inserted}
 
 
+async def insert_many(
+    tx: Connection,
+    prefix_id: int,
+    batch_id: int,
+    *,
+    suffixes: Sequence[str],
+    shown: Sequence[str | None],
+    public: Sequence[str | None],
+    private: Sequence[bytes | None] | None,
+    method: int,
+    actor: Actor,
+) -> int:
+    """Insert the rows of one batch that don't exist yet, and the batch; how many were new.
+
+    Sorted by suffix, as for `insert`. An empty array stands for a column of nulls: unnest fills
+    the shorter ones up.
+    """
+    created: int = await tx.fetchval(
+        """WITH fresh AS (
+               INSERT INTO identifier (batch_id, prefix_id, suffix, suffix_shown, public_values,
+                                       private_values)
+               SELECT $1, $2, suffix, shown, public, private
+                 FROM unnest($3::text[], $4::text[], $5::text[], $6::bytea[])
+                      AS item(suffix, shown, public, private)
+               ON CONFLICT (prefix_id, suffix) DO NOTHING
+               RETURNING 1),
+           counted AS (SELECT count(*) AS created FROM fresh),
+           noted AS (
+               INSERT INTO batch (batch_id, prefix_id, method, created, actor, request_id)
+               SELECT $1, $2, $7, created, $8, $9 FROM counted WHERE created > 0)
+           SELECT created FROM counted""",
+        batch_id,
+        prefix_id,
+        suffixes,
+        shown if any(shown) else [],
+        public,
+        private or [],
+        method,
+        actor.name,
+        actor.request_id,
+    )
+    return created
+
+
+async def older(tx: Connection, prefix_id: int, suffixes: Sequence[str], batch_id: int) -> set[str]:
+    """Which of these suffixes have a row of another batch than this."""
+    records = await tx.fetch(
+        """SELECT suffix FROM identifier
+            WHERE prefix_id = $1 AND suffix = ANY($2) AND batch_id <> $3""",
+        prefix_id,
+        suffixes,
+        batch_id,
+    )
+    return {record["suffix"] for record in records}
+
+
 async def rows(
     connection: Connection, prefix_id: int, suffixes: Sequence[str], *, lock: bool = False
 ) -> dict[str, Row]:

@@ -10,7 +10,7 @@ import msgspec
 
 from node.cli.upload.line import Line, Source
 from node.cli.upload.refusals import Refusals
-from node.v1.identifiers import Item
+from node.v1.item import Item
 from registry.errors import BiaoshiError, InvalidInput
 from registry.identifier import Identifier
 from registry.record.value import encode, normalise
