@@ -110,6 +110,14 @@ async def test_a_national_node_that_fails_ends_within_its_bound(served: Served, 
     assert (await resolve(served, handle)).status == 200
 
 
+async def test_a_node_that_is_not_recognised_calls_no_identifier_unknown(
+    serving, linked, sandbox: Sandbox
+):
+    served = await serving(**linked | {"national_node_app_id": "somebody-else"})
+    handle = sandbox.running.foreign_example
+    await expect_problem(served, handle, 502, "national-node-unavailable", "refuses this node")
+
+
 async def test_an_enterprises_own_resolver_answers_without_the_national_node(
     served: Served, sandbox: Sandbox, office: Office
 ):

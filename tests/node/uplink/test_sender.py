@@ -204,14 +204,13 @@ async def test_an_approved_prefix_is_filed_and_becomes_active(link):
 
 async def test_a_wake_is_not_lost_while_a_round_is_under_way(link, monkeypatch):
     monkeypatch.setattr(module, "TICK", 60.0)
-    await link.arm("delay", seconds=0.3, count=1)
-    first = await link.approved()
+    await link.approved()
+    await link.arm("delay", path=f"{FILINGS}/", seconds=0.4, count=1)
     sender = link.sender()
     async with running(sender):
-        await until(lambda: link.fetch("SELECT FROM outbox WHERE attempts > 0"))
+        await until(lambda: link.fetch("SELECT FROM outbox WHERE settled_at IS NOT NULL"))
+        await asyncio.sleep(0.1)  # the question about the first one's review is under way
         second = await link.approved()
-        sender.wake()
-        await until_state(link, first, PrefixState.ACTIVE)
         sender.wake()
         await until_state(link, second, PrefixState.ACTIVE)
 
@@ -312,26 +311,25 @@ async def test_a_node_that_is_not_recognised_loses_no_prefix(link):
         await until_state(link, prefix, PrefixState.ACTIVE)
 
 
-async def test_a_kill_after_a_refusal_leaves_no_prefix_under_review_for_ever(link):
-    """The sender dies when it has noted the first of the two things a refusal changes."""
+@pytest.mark.parametrize("done", [False, True])
+async def test_a_kill_after_a_refusal_leaves_no_prefix_under_review_for_ever(link, done):
+    """The sender dies just before, or just after, it has rejected the prefix."""
+    prefixes = link.live.node.wiring.prefixes
 
     class Dying:
-        def __init__(self, prefixes):
-            self.prefixes = prefixes
-
         async def settle_review(self, *arguments):
-            await self.prefixes.settle_review(*arguments)
+            if done:
+                await prefixes.settle_review(*arguments)
             raise RuntimeError("killed")
 
     prefix = await link.approved()
     await link.arm("reject", message="no", count=2)
-    dying = link.sender(prefixes=Dying(link.live.node.wiring.prefixes))
     with pytest.raises(RuntimeError):
-        await dying._round()
+        await link.sender(prefixes=Dying())._round()
     await link.due_now()
     async with running(link.sender()):
         await until(lambda: link.fetch("SELECT FROM outbox WHERE settled_at IS NOT NULL"))
-    assert (await link.prefix(prefix)).state is PrefixState.REJECTED
+        await until_state(link, prefix, PrefixState.REJECTED)
 
 
 async def test_a_verdict_may_take_its_time(link):
