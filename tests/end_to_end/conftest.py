@@ -18,10 +18,9 @@ from node.uplink.key import create_key
 from node.uplink.messages import CodeSystem, IpType, Protocol, RoutingItem, ServicePort
 from registry.database import connect
 from registry.sealing import SealingKey
-from tests.end_to_end.office import Holder, Office
+from tests.end_to_end.office import SECONDARY, Holder, Office
 from tests.end_to_end.served import Sandbox, Served, environment
 
-SECONDARY = "88.118"
 APPLICATION = "biaoshi-tests"
 
 Serving: TypeAlias = Callable[..., Awaitable[Served]]
@@ -70,7 +69,7 @@ async def serving(
 
 
 @pytest.fixture
-async def national_key(tmp_path: Path) -> Ed25519PrivateKey:
+def national_key(tmp_path: Path) -> Ed25519PrivateKey:
     return create_key(tmp_path / "national.pem")
 
 

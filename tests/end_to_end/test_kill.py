@@ -73,6 +73,21 @@ async def kill_nodes(rounds, serving, holder, office: Office, chance: random.Ran
         )
 
 
+async def test_a_node_asked_to_stop_under_load_ends_in_order(serving, holder, office):
+    """Requests under way get their time, later ones find the port closed; nothing is lost."""
+    served: Served = await serving()
+    load = Load(served, holder, "s")
+    await load.begin()
+    await asyncio.sleep(0.3)
+    stopped = await asyncio.to_thread(served.stop)
+    await load.end()
+    assert stopped == 0
+    assert load.statuses.keys() <= {0, 200, 201}, load.statuses
+    await served.start()
+    await assert_kept(load, office)
+    assert served.events("request-crashed") == []
+
+
 @pytest.fixture
 def durable() -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL that flushes to disk. Its folder has a short name, so that the socket has its
