@@ -110,8 +110,8 @@ def base_url(host: str, port: int) -> str:
     return f"http://{local.get(host, f'[{host}]' if ':' in host else host)}:{port}"
 
 
-def log_as_json(level: str, stream: TextIO = sys.stderr) -> None:
-    """JSON lines, for this program and the libraries it uses."""
+def log_as_json(level: str, stream: TextIO | None = None) -> None:
+    """JSON lines on a stream, or standard error, for this program and the libraries it uses."""
     number = getattr(logging, level.upper())
     structlog.configure(
         processors=[
@@ -122,7 +122,7 @@ def log_as_json(level: str, stream: TextIO = sys.stderr) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_Forward()], force=True)
 

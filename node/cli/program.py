@@ -24,6 +24,7 @@ from node.cli import (
 )
 from node.cli.doctor import command as doctor
 from node.cli.terminal import complain, stand_any_encoding
+from node.serve import log_as_json
 from node.version import VERSION
 from registry.errors import BiaoshiError
 
@@ -67,6 +68,7 @@ def execute(
 ) -> int:
     """Run one command; its exit status. Failures are one line, tracebacks for BIAOSHI_DEBUG."""
     stand_any_encoding()
+    log_as_json("error")  # until a command that serves says otherwise
     try:
         result = program()(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()

@@ -75,7 +75,9 @@ class Sending:
                 with attempt:
                     answer = await self._client.post("/v1/identifiers", body)
                     return list(answer["results"])
-        except NodeUnreachable as error:
+        except (NodeRefused, NodeUnreachable) as error:
+            if not _passes(error):
+                raise
             done = sum(self.totals.values())
             raise UploadBroken(
                 f"{error.detail}; {done:,} lines were answered before. Give the same command "
