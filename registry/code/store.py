@@ -58,6 +58,18 @@ async def set_next_serial(tx: Connection, prefix_id: int, scope: str, serial: in
     )
 
 
+async def pass_serials(tx: Connection, prefix_id: int, scope: str, serial: int) -> None:
+    """Let no serial below this one be handed out any more."""
+    await tx.execute(
+        """INSERT INTO code_counter AS c (prefix_id, scope, next_serial) VALUES ($1, $2, $3)
+           ON CONFLICT (prefix_id, scope)
+           DO UPDATE SET next_serial = greatest(c.next_serial, excluded.next_serial)""",
+        prefix_id,
+        scope,
+        serial,
+    )
+
+
 async def add(
     tx: Connection, prefix_id: int, pattern: str, line: str, count: int, actor: Actor
 ) -> int:

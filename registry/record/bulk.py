@@ -25,7 +25,7 @@ from registry.prefix.prefix import Holding
 from registry.record import permission, store
 from registry.record.archive import Archive, Form
 from registry.record.creation import same
-from registry.record.registration import Method
+from registry.record.registration import Method, Outcome
 from registry.record.store import Action, Row
 from registry.record.typed_data import Right
 from registry.record.value import Value, decode
@@ -57,12 +57,13 @@ class Refusal(NamedTuple):
 @dataclass(slots=True)
 class Tally:
     """What became of some lines. Lines that could not be read never got here: the caller adds
-    them."""
+    them. Those that were neither created nor refused stand in `found` by their number."""
 
     created: int = 0
     unchanged: int = 0
     revived: int = 0
     refusals: list[Refusal] = field(default_factory=list)
+    found: dict[int, Outcome] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,13 @@ class Bulk:
 
     async def commit(self, terms: Terms, chunk: dict[str, list[Line]]) -> Tally:
         """Register lines, by canonical prefix, in one transaction."""
+        return await self._database.transaction(lambda tx: self.commit_in(tx, terms, chunk))
+
+    async def commit_in(self, tx: Connection, terms: Terms, chunk: dict[str, list[Line]]) -> Tally:
+        """Register lines within a transaction that does more than that."""
         for lines in chunk.values():
             lines.sort()
-        return await self._database.transaction(lambda tx: _Run(tx, self._form, terms).all(chunk))
+        return await _Run(tx, self._form, terms).all(chunk)
 
 
 class _Run:
@@ -189,10 +194,13 @@ class _Run:
     def _compare(self, holding: Holding, line: Line, before: Row) -> None:
         if self._same(line, before):
             self._tally.unchanged += 1
+            self._tally.found[line.number] = Outcome.UNCHANGED
         else:
             self._refuse(holding.prefix, line, _exists(holding.prefix, line))
 
     def _same(self, line: Line, before: Row) -> bool:
+        if before.template_id is not None:
+            return False
         if line.values is None and before.private is None:
             return _TIMES.sub("", line.public) == _TIMES.sub("", before.public or "")
         values = decode(line.public) if line.values is None else line.values
@@ -200,6 +208,7 @@ class _Run:
 
     async def _revive(self, holding: Holding, line: Line, before: Row) -> Row:
         self._tally.revived += 1
+        self._tally.found[line.number] = Outcome.REVIVED
         after = self._row(holding, line)
         if self._terms.dry_run:
             return after
