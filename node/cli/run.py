@@ -89,6 +89,7 @@ class Guide:
         up = time.monotonic() - self._started
         self._out.print(showing.greeting(running.url, up))
         cast = Cast(_demonstration(running), lambda demo: demo.save(running.folder))
+        cast.learn()  # the addresses may have changed, however far the tour comes
         await self._let_operator_in(cast, running)
         try:
             await self._walk(cast)

@@ -58,11 +58,16 @@ def addresses(out: Console, demo: Demonstration, folder: Path) -> None:
     seen = out.is_terminal
     out.print(_places(demo, folder))
     out.print(_keys(demo, folder, seen))
-    out.print(Text("\n可直接粘贴执行 Paste to try", "bold"))
+    if demo.example:  # the tour came far enough
+        out.print(Text("\n可直接粘贴执行 Paste to try", "bold"))
+        _pastes(out, demo, folder, seen)
+    out.print(Text("\n按 Ctrl-C 停止。Ctrl-C stops everything.", "bold"))
+
+
+def _pastes(out: Console, demo: Demonstration, folder: Path, seen: bool) -> None:
     for line in pastes(demo, folder, key=demo.enterprise_key if seen else None):
         # Neither cut nor wrapped, so that it stays what it is when copied.
         out.print(Text(line), soft_wrap=True)
-    out.print(Text("\n按 Ctrl-C 停止。Ctrl-C stops everything.", "bold"))
 
 
 def _places(demo: Demonstration, folder: Path) -> Group:

@@ -177,6 +177,18 @@ def test_killed_it_starts_again_at_once(serving: Started, home: Path) -> None:
         assert again.stop(signal.SIGTERM) == 0
 
 
+def test_a_tour_that_cannot_go_on_says_why(home: Path, first: object) -> None:
+    with Started("run", *FREE_PORTS, home=home) as started:
+        started.wait_for(READY)
+        decide(home, "suspend", '{"note": "x"}')
+    once = biaoshi("run", "--once", *FREE_PORTS, home=home)
+    assert_one_line(once, "the demonstration's enterprise is suspended")
+    with Started("run", *FREE_PORTS, home=home) as started:
+        started.wait_for(READY)  # it serves all the same
+        assert "the tour ended early" in started.errors
+        decide(home, "resume")
+
+
 def test_the_data_of_another_postgresql_are_left_alone(first: object, home: Path) -> None:
     cluster = home / ".data" / "postgres" / "cluster"
     version = (cluster / "PG_VERSION").read_text()
@@ -223,6 +235,13 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     refused = biaoshi("run", "--data", "file", home=tmp_path)
     assert_one_line(refused, "Not a directory")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def decide(home: Path, step: str, body: str | None = None) -> None:
+    """What an operator decides on the demonstration's enterprise."""
+    known = demo(home)
+    url = f"{known['base_url']}/v1/enterprises/{known['enterprise_id']}/{step}"
+    ask(url, key=known["operator_key"], method="POST", body=body)
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
