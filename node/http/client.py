@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from aiohttp import web
@@ -71,6 +72,7 @@ def _listed(request: web.Request, name: str) -> list[str]:
     return [part.strip() for line in lines for part in line.split(",") if part.strip()]
 
 
+@lru_cache(maxsize=4096)
 def _address(text: str) -> Address | None:
     """An IP address, with or without a port. An IPv4 address as a dual-stack socket writes it
     (::ffff:192.0.2.1) is that IPv4 address."""

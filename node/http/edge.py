@@ -60,12 +60,15 @@ def problem_surface(name: str, *paths: str) -> Surface:
 
 
 def make_edge(surfaces: tuple[Surface, ...]) -> Middleware:
-    """The middleware. The last surface takes what no other one does."""
+    """The middleware. Surfaces are told apart by the first segment of their paths; the last one
+    takes what no other does."""
+    by_segment = {path: surface for surface in surfaces for path in surface.paths}
 
     @web.middleware
     async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
-        surface = _surface(surfaces, request.path)
+        segment = "/" + request.path[1:].partition("/")[0]
+        surface = by_segment.get(segment, surfaces[-1])
         request[REQUEST_ID] = _request_id(request)
         response = await _answer(request, handler, surface)
         response.headers["X-Request-Id"] = request[REQUEST_ID]
@@ -106,13 +109,6 @@ def _places(error: BaseException) -> list[str]:
     PostgreSQL's do."""
     frames = traceback.extract_tb(error.__traceback__)[-12:]
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-
-
-def _surface(surfaces: tuple[Surface, ...], path: str) -> Surface:
-    for surface in surfaces:
-        if any(path == start or path.startswith(start + "/") for start in surface.paths):
-            return surface
-    return surfaces[-1]
 
 
 def _request_id(request: web.Request) -> str:
