@@ -1,8 +1,9 @@
 """The bulk stream: registrations as NDJSON in, verdicts as NDJSON out, of any length.
 
-Lines are committed in chunks as they come; while the database works on one chunk the next is
-read. Nothing is kept but two chunks, and a client that does not read its verdicts is not read
-from. A stream that broke is resumed by sending it again: what is in is `unchanged`.
+Lines are committed in chunks as they come, and what has come when the client rests is one too.
+While the database works on one chunk the next is read. Nothing is kept but two chunks, and a
+client that does not read its verdicts is not read from. A stream that broke is resumed by sending
+it again: what is in is `unchanged`.
 
     {"type":"refused","line":3,"handle":"88.118.1/A","problem":{…}}
     {"type":"committed","line":10000,"totals":{"created":9999,…}}      totals run over the stream
@@ -12,20 +13,24 @@ from. A stream that broke is resumed by sending it again: what is in is `unchang
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import traceback
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, suppress
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
-from aiohttp import web
+import structlog
+from aiohttp import StreamReader, web
 
 from node.http import body as bodies
 from node.http.edge import DATABASE_AWAY, REQUEST_ID
 from node.http.problem import Problem, problem_of
 from node.v1.item import Item, values_of
 from node.wiring import Wiring
-from registry.errors import BiaoshiError, TooLarge, Unavailable
+from registry.errors import BiaoshiError, InvalidInput, TooLarge, Unavailable
 from registry.identifier import Identifier, fold_case
-from registry.record.bulk import Bulk, Line, Refusal, Tally, Terms
+from registry.record.bulk import Bulk, Line, Tally, Terms
 from registry.record.shape import Shapes
 
 NDJSON = "application/x-ndjson"
@@ -33,9 +38,16 @@ SURFACE = "stream"
 MAX_LINE = 1024 * 1024  # bytes
 CHUNK_LINES = 10_000
 CHUNK_BYTES = 8 * 1024 * 1024
-SLICE = 1_000  # lines read without letting other requests have their turn
+SLICE = 1_000  # lines or verdicts without letting other requests have their turn
+PAUSE = 0.5  # seconds without a byte: the client may wait for verdicts on what it sent
+SILENCE = 600.0  # seconds; aiohttp waits for ever, for the rest of a body it cannot parse too
 MAX_NAMED = 255
+MAX_TOLD = 1_000  # characters of a problem's texts, which may repeat the input
 BOM = b"\xef\xbb\xbf"
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
 
 
 class Refused(msgspec.Struct, frozen=True, tag_field="type", tag="refused"):
@@ -69,12 +81,16 @@ class Summary(msgspec.Struct, frozen=True, tag_field="type", tag="summary"):
 Verdict = Refused | Committed | Broken | Summary
 
 
+class ClientGone(Exception):
+    """Nobody is left to tell verdicts to."""
+
+
 class Chunk:
     """Lines that will be committed together, and those that could not be read."""
 
     def __init__(self) -> None:
         self.lines: dict[str, list[Line]] = {}
-        self.refusals: list[Refusal] = []
+        self.refusals: list[Refused] = []
         self.count = 0
         self.size = 0
         self.last = 0  # number of its last line
@@ -90,10 +106,9 @@ class LineReader:
     def __init__(self, bulk: Bulk, now: Callable[[], datetime]) -> None:
         self._bulk = bulk
         self._now = now
-        self._shapes = Shapes(now())
         self._decode = msgspec.json.Decoder(Item).decode
-        self._canonical: dict[str, str] = {}
         self._number = 0
+        self._refresh()
 
     @property
     def count(self) -> int:
@@ -101,6 +116,8 @@ class LineReader:
 
     def take(self, texts: list[bytes], chunk: Chunk) -> None:
         """Read lines into a chunk. The numbers of lines go on from call to call, from 1."""
+        if not chunk.count:
+            self._refresh()
         for text in texts:
             self._number += 1
             if self._number == 1:
@@ -110,7 +127,7 @@ class LineReader:
             try:
                 prefix, line = self._line(text)
             except BiaoshiError as error:
-                chunk.refusals.append(Refusal(self._number, named(text), error))
+                chunk.refusals.append(refused(self._number, named(text), error))
             else:
                 if prefix in chunk.lines:
                     chunk.lines[prefix].append(line)
@@ -120,9 +137,10 @@ class LineReader:
             chunk.size += len(text)
         chunk.last = self._number
 
-    def refresh(self) -> None:
-        """Give later lines the present time."""
+    def _refresh(self) -> None:
+        """Begin a chunk: its lines get the present time, and what is remembered stays bounded."""
         self._shapes = Shapes(self._now())
+        self._canonical: dict[str, str] = {}
 
     def _line(self, text: bytes) -> tuple[str, Line]:
         """The canonical prefix and the line. Raises what is wrong with it."""
@@ -159,66 +177,94 @@ class Stream:
         )
 
     async def run(self) -> web.StreamResponse:
-        await self._response.prepare(self._request)
-        try:
-            await self._commit_all()
-            await self._tell([Summary(self._reader.count, self._totals)])
-        except BiaoshiError as error:
-            await self._tell([Broken(problem_of(error), self._totals)])
-        except DATABASE_AWAY:
-            away = Unavailable("the database does not answer")
-            await self._tell([Broken(problem_of(away), self._totals)])
-        await self._response.write_eof()
+        with suppress(ClientGone):
+            await self._write(self._response.prepare(self._request))
+            await self._tell([await self._last()])
+            await self._write(self._response.write_eof())
         return self._response
 
-    async def _commit_all(self) -> None:
-        """Read chunk after chunk; each is committed while the next is read."""
-        pending: asyncio.Task[Tally] | None = None
-        before = Chunk()
+    async def _last(self) -> Verdict:
+        """Commit all there is; the verdict on the stream. Nothing but the client's going escapes:
+        the answer has begun."""
         try:
-            async for chunk in self._chunks():
-                if pending is not None:
-                    await self._report(before, await pending)
-                pending = asyncio.create_task(self._bulk.commit(self._terms, chunk.lines))
-                before = chunk
-            if pending is not None:
-                tally, pending = await pending, None
-                await self._report(before, tally)
-        finally:
-            if pending is not None:
-                # The client has gone or the database failed: let the commit end either way.
-                await asyncio.wait([pending])
+            await self._commit_all()
+        except ClientGone:
+            raise
+        except BiaoshiError as error:
+            return Broken(problem_of(error), self._totals)
+        except Exception as error:
+            return Broken(self._failed(error), self._totals)
+        return Summary(self._reader.count, self._totals)
 
-    async def _chunks(self) -> AsyncIterator[Chunk]:
+    async def _commit_all(self) -> None:
+        """Commit chunk after chunk; while one is committed the next is read."""
+        async with aclosing(self._chunks()) as chunks:
+            coming = asyncio.create_task(anext(chunks, None))
+            try:
+                while (chunk := await coming) is not None:
+                    coming = asyncio.create_task(anext(chunks, None))
+                    await self._settle(chunk)
+            finally:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+
+    async def _chunks(self) -> AsyncGenerator[Chunk, None]:
         chunk = Chunk()
-        async for texts in lines(self._request):
-            self._reader.take(texts, chunk)
-            if chunk.full:
-                yield chunk
-                chunk = Chunk()
-                self._reader.refresh()
-            else:
-                await asyncio.sleep(0)
+        async with aclosing(lines(self._request.content)) as slices:
+            async for texts in slices:
+                self._reader.take(texts, chunk)
+                if chunk.full or (chunk.count and not texts):
+                    yield chunk
+                    chunk = Chunk()
+                else:
+                    await asyncio.sleep(0)
         if chunk.count:
             yield chunk
 
-    async def _report(self, chunk: Chunk, tally: Tally) -> None:
-        refusals = sorted([*chunk.refusals, *tally.refusals], key=lambda one: one.number)
+    async def _settle(self, chunk: Chunk) -> None:
+        """Commit a chunk and tell what became of it."""
+        tally = await self._bulk.commit(self._terms, chunk.lines)
+        refusals = [*chunk.refusals, *(refused(*refusal) for refusal in tally.refusals)]
+        refusals.sort(key=lambda one: one.line)
+        self._count(tally, len(refusals))
+        for part in _slices(refusals):
+            await self._tell(part)
+        await self._tell([Committed(chunk.last, self._totals)])
+
+    def _count(self, tally: Tally, refused: int) -> None:
         outcomes = {
             "created": tally.created,
             "unchanged": tally.unchanged,
             "revived": tally.revived,
-            "refused": len(refusals),
+            "refused": refused,
         }
         for outcome, number in outcomes.items():
             self._totals[outcome] += number
-            self._wiring.instruments.verdicts.labels(SURFACE, outcome).inc(number)
-        told: list[Verdict] = [Refused(n, handle, problem_of(e)) for n, handle, e in refusals]
-        await self._tell([*told, Committed(chunk.last, self._totals)])
+            if not self._terms.dry_run:
+                self._wiring.instruments.verdicts.labels(SURFACE, outcome).inc(number)
 
-    async def _tell(self, verdicts: list[Verdict]) -> None:
+    def _failed(self, error: Exception) -> Problem:
+        """Log what a stream failed of; what its client is told."""
+        name, request_id = type(error).__name__, self._request[REQUEST_ID]
+        if isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError):
+            log.error("database-away", error=name, request_id=request_id)
+            return problem_of(Unavailable("the database does not answer"))
+        # Not what its message says, which may repeat the input.
+        frames = traceback.extract_tb(error.__traceback__)[-12:]
+        places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        log.error("request-crashed", error=name, at=places, request_id=request_id)
+        return Problem(type="about:blank", title="Internal error", status=500)
+
+    async def _tell(self, verdicts: Sequence[Verdict]) -> None:
         text = b"".join(msgspec.json.encode(verdict) + b"\n" for verdict in verdicts)
-        await self._response.write(text)
+        await self._write(self._response.write(text))
+        await asyncio.sleep(0)
+
+    async def _write(self, writing: Awaitable[object]) -> None:
+        try:
+            await writing
+        except OSError:
+            raise ClientGone from None
 
 
 async def receive(request: web.Request, wiring: Wiring, terms: Terms) -> web.StreamResponse:
@@ -227,29 +273,63 @@ async def receive(request: web.Request, wiring: Wiring, terms: Terms) -> web.Str
     return await Stream(request, wiring, terms).run()
 
 
-async def lines(request: web.Request) -> AsyncIterator[list[bytes]]:
-    """The lines of a body, some at a time. One that is too long comes cut, but longer than
-    MAX_LINE, so that it is refused; the rest of it is thrown away."""
-    rest = b""
+async def lines(content: StreamReader) -> AsyncGenerator[list[bytes], None]:
+    """The lines of a body, some at a time; none while the client rests. One that is too long comes
+    cut, but longer than MAX_LINE, so that it is refused; the rest of it is thrown away."""
+    rest = bytearray()
     skipping = False
-    async for data in request.content.iter_any():
+    silence = 0.0
+    while (data := await _some(content)) != b"":
+        if data is None:
+            silence += PAUSE
+            if silence >= SILENCE:
+                raise _broken(f"nothing came for {SILENCE:g} s", "body-silent")
+            yield []
+            continue
+        silence = 0.0
         first, *others = data.split(b"\n")
         if not skipping:
             rest += first
         if others:
-            yield_now = [rest, *others[:-1]]
-            rest, skipping = others[-1], False
-            for part in _slices(yield_now):
+            whole = [bytes(rest), *others[:-1]]
+            rest, skipping = bytearray(others[-1]), False
+            for part in _slices(whole):
                 yield part
         if len(rest) > MAX_LINE:
-            rest, skipping = rest[: MAX_LINE + 1], True
+            del rest[MAX_LINE + 1 :]
+            skipping = True
     if rest:
-        yield [rest]
+        yield [bytes(rest)]
 
 
-def _slices(texts: list[bytes]) -> Iterator[list[bytes]]:
-    for start in range(0, len(texts), SLICE):
-        yield texts[start : start + SLICE]
+async def _some(content: StreamReader) -> bytes | None:
+    """What has come of a body; empty at its end, None where nothing came for a while."""
+    try:
+        async with asyncio.timeout(PAUSE) as pause:
+            return await content.readany()
+    except (*bodies.BROKEN, OSError):
+        if pause.expired():
+            return None
+        told = "the body breaks off, or is not encoded as its headers say"
+        raise _broken(told, "body-broken") from None
+
+
+def _slices(items: list[T]) -> Iterator[list[T]]:
+    for start in range(0, len(items), SLICE):
+        yield items[start : start + SLICE]
+
+
+def _broken(told: str, rule: str) -> InvalidInput:
+    return InvalidInput(told, field="body", rule=rule)
+
+
+def refused(number: int, handle: str, error: BiaoshiError) -> Refused:
+    """The verdict on a line. It keeps nothing of the error, which holds on to all its frames."""
+    problem = problem_of(error)
+    if len(problem.detail) + len(problem.field or "") > MAX_TOLD:
+        field = problem.field and problem.field[:MAX_TOLD]
+        problem = msgspec.structs.replace(problem, detail=problem.detail[:MAX_TOLD], field=field)
+    return Refused(number, handle, problem)
 
 
 def named(text: bytes) -> str:

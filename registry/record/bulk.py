@@ -28,7 +28,7 @@ from registry.record.creation import same
 from registry.record.registration import Method, Outcome
 from registry.record.store import Action, Row
 from registry.record.typed_data import Right
-from registry.record.value import Value, decode
+from registry.record.value import Value, decode, encode
 
 # Only a real time stands like this: inside a string every quotation mark is escaped.
 _TIMES = re.compile(r',"timestamp":"[^"]*"')
@@ -37,8 +37,8 @@ _TIMES = re.compile(r',"timestamp":"[^"]*"')
 class Line(NamedTuple):
     """A registration on its way in. Lines sort by suffix, and the earlier of two equal ones first.
 
-    `public` is the stored text where all values are public and simple; otherwise `values` holds
-    them, and `public` is empty.
+    `public` is the stored text where all values are public; otherwise `values` holds them, and
+    `public` is empty.
     """
 
     suffix: str  # the comparison form
@@ -90,7 +90,10 @@ class Bulk:
         return Line(suffix, number, shown, public, None)
 
     def long_line(self, number: int, identifier: Identifier, values: tuple[Value, ...]) -> Line:
-        """A line with values of any kind."""
+        """A line with values of any kind. Raises TooLarge."""
+        text = encode(values)  # before it gets into a chunk, which one line must not sink
+        if all(value.public for value in values):
+            return self.line(number, identifier, text)
         return self.line(number, identifier, "")._replace(values=values)
 
     async def commit(self, terms: Terms, chunk: dict[str, list[Line]]) -> Tally:
@@ -129,7 +132,8 @@ class _Run:
             await permission.require(Right.ADD_HANDLE, self._terms.actor, holding, (), archive)
             holding.require_open()
         except BiaoshiError as error:
-            self._refuse_all(holding.prefix, lines, error)
+            # Its traceback would hold on to this frame and the lines in it.
+            self._refuse_all(holding.prefix, lines, error.with_traceback(None))
             return
         first, again = _unique(lines)
         present = await self._insert(holding, first)

@@ -16,8 +16,11 @@ import msgspec
 from registry.errors import InvalidInput
 from registry.record.value import ValueIn, encode, normalise
 
-SHORT = 8_000  # characters; far enough below the limits in bytes for any encoding of them
+# Far enough below the limits of a record for any encoding of the characters.
+SHORT = 8_000  # characters in all strings
+FEW = 100  # values
 MAX_SHAPES = 10_000
+MAX_KEPT = 300  # characters of type and ttl: longer ones are looked at each time
 MARK = '"value":""'
 
 _encode = msgspec.json.Encoder().encode
@@ -34,6 +37,8 @@ class Shapes:
 
     def write(self, values: Sequence[ValueIn]) -> str | None:
         """The stored text of a record's values; None where they need the long way."""
+        if len(values) > FEW:
+            return None
         parts = []
         last = 0
         room = SHORT
@@ -51,17 +56,22 @@ class Shapes:
             shape = self._known[key] if key in self._known else self._learn(key)
             if shape is None:
                 return None
-            parts.append(shape[0] + _encode(data) + shape[1])
+            try:
+                parts.append(shape[0] + _encode(data) + shape[1])
+            except UnicodeEncodeError:
+                return None
         return (b"[" + b",".join(parts) + b"]").decode()
 
     def _learn(self, key: _Key) -> tuple[bytes, bytes] | None:
         """What stands before and behind the string; None where the value is not a public one, or
         not a valid one: the long way says why."""
-        if len(self._known) >= MAX_SHAPES:
-            self._known.clear()
         index, type_, ttl, permissions = key
         model = ValueIn(index=index, type=type_, data="", ttl=ttl, permissions=permissions)
-        self._known[key] = shape = self._split(model)
+        shape = self._split(model)
+        if sum(len(part) for part in key if isinstance(part, str)) <= MAX_KEPT:
+            if len(self._known) >= MAX_SHAPES:
+                self._known.clear()
+            self._known[key] = shape
         return shape
 
     def _split(self, model: ValueIn) -> tuple[bytes, bytes] | None:
