@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from metrics.instruments import CONTENT_TYPE
 from node import foundation
+from node.http.edge import DATABASE_AWAY
 from node.wiring import WIRING, Wiring
 from registry.errors import BiaoshiError
 from registry.sealing import SealingKeyUnfit
@@ -55,7 +56,7 @@ async def _missing(wiring: Wiring) -> dict[str, str]:
         return {"sealing_key": "cannot be used"}  # its path is nobody's business
     except BiaoshiError as error:
         return {"database": error.detail}
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
         return {"database": f"does not answer ({type(error).__name__})"}
     return {}
 

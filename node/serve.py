@@ -17,6 +17,7 @@ from aiohttp import web
 
 from node import foundation
 from node.app import Node, Work, open_node
+from node.http.server_log import server_log
 from node.settings import Settings
 from registry.errors import Unavailable
 
@@ -51,7 +52,11 @@ async def listening(node: Node) -> AsyncIterator[str]:
     """Listen while the context lasts; the base URL. Requests under way get time to end."""
     settings = node.wiring.settings
     runner = web.AppRunner(
-        node.app, access_log=None, shutdown_timeout=settings.drain_seconds, keepalive_timeout=75
+        node.app,
+        logger=server_log(),
+        access_log=None,
+        shutdown_timeout=settings.drain_seconds,
+        keepalive_timeout=75,
     )
     await runner.setup()
     try:

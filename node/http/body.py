@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TypeVar
 
@@ -13,14 +14,15 @@ from registry.errors import InvalidInput, TooLarge
 
 MAX_BODY = 1024 * 1024  # bytes; lists of registrations may be longer
 MAX_LIST_BODY = 16 * 1024 * 1024
+SILENCE = 30.0  # seconds; aiohttp waits for ever, for the rest of a body it cannot parse too
 
 T = TypeVar("T")
 
 _MEMBER = re.compile(r"field `([^`]+)`")
 
 
-# The client hung up, or what it sent breaks its own framing or compression.
-BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
+# The client hung up or went silent, or what it sent breaks its own framing or compression.
+BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError, TimeoutError)
 
 
 class InvalidJson(InvalidInput):
@@ -35,7 +37,7 @@ async def read(request: web.Request, limit: int = MAX_BODY) -> bytes:
         raise _too_large(limit)
     body = bytearray()
     try:
-        async for chunk in request.content.iter_any():
+        while chunk := await asyncio.wait_for(request.content.readany(), SILENCE):
             body += chunk
             if len(body) > limit:
                 raise _too_large(limit)

@@ -33,6 +33,7 @@ DATABASE_AWAY = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby answers
     asyncpg.DeadlockDetectedError,  # each time it was tried again
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server left in the middle of a conversation
     OSError,  # no socket to connect to, no answer, no time left
 )
 
