@@ -44,6 +44,8 @@ from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
 from registry.record.registration import Method
 from registry.sealing import SealingKey
+from registry.template.grants import Grants
+from registry.template.templates import Templates
 from resolver.chain import Chain
 from resolver.local import LocalLink
 from resolver.recursive import Bounds, RecursiveLink
@@ -100,7 +102,7 @@ def _assemble(
         settings.secondary_prefix,
         allow_private=settings.allow_private_addresses,
     )
-    catalogue = Catalogue(database, form)
+    catalogue = Catalogue(database, form, _now)
     national = _national_node(settings, session)
     sender = Sender(database, prefixes, national, instruments) if national else None
     local = LocalLink(catalogue)
@@ -126,6 +128,8 @@ def _assemble(
             now=_now,
             random_bytes=secrets.token_bytes,
         ),
+        templates=Templates(database, once, form.shelf),
+        grants=Grants(database, once, _now),
         registrar=registrar,
         bulk=Bulk(database, form),
         singles=singles,

@@ -24,6 +24,8 @@ from registry.record.bulk import Bulk
 from registry.record.catalogue import Catalogue
 from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
+from registry.template.grants import Grants
+from registry.template.templates import Templates
 from resolver.chain import Chain
 from resolver.local import LocalLink
 
@@ -43,6 +45,8 @@ class Wiring:
     enterprises: Enterprises
     prefixes: Prefixes
     codes: Codes
+    templates: Templates
+    grants: Grants
     registrar: Registrar
     bulk: Bulk
     singles: GroupCommit  # registrations that arrive one by one

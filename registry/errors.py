@@ -9,7 +9,9 @@ BiaoshiError
 │   ├── InvalidSubject      enterprise subject data
 │   ├── InvalidPattern      code allocation pattern
 │   ├── InvalidRouting      address of an enterprise's own resolver
+│   ├── InvalidTemplate     a data template's definition
 │   ├── UnknownTemplate
+│   ├── InvalidAttribute    a value breaks its template's rules
 │   └── TooLarge
 ├── NotAuthenticated        no credential, or one that does not hold
 ├── NotPermitted            a good credential without the right
@@ -25,6 +27,8 @@ BiaoshiError
 │   ├── PrefixNotFound      not homed on this node
 │   ├── EnterpriseNotFound
 │   ├── CodesNotFound
+│   ├── TemplateNotFound
+│   ├── GrantNotFound
 │   └── KeyNotFound
 ├── Conflict
 │   ├── IdentifierExists
@@ -33,6 +37,7 @@ BiaoshiError
 │   ├── RevisionMismatch
 │   ├── EnterpriseExists
 │   ├── PrefixTaken
+│   ├── TemplateExists
 │   ├── CodesExhausted      a pattern has no free codes left
 │   ├── WrongState          the step does not follow from the present state
 │   └── KeyReused           an Idempotency-Key came back with another request
@@ -96,9 +101,22 @@ class InvalidRouting(InvalidInput):
     title = "Not a usable resolver address"
 
 
+class InvalidTemplate(InvalidInput):
+    kind = "invalid-template"
+    title = "Not a valid data template"
+
+
 class UnknownTemplate(InvalidInput):
     kind = "unknown-template"
     title = "No such data template"
+
+
+class InvalidAttribute(InvalidInput):
+    """`field` is `attributes.<idType>`; `rule` is required, length, type, unknown, disabled or,
+    for a value that a record has from its template and cannot be without, template."""
+
+    kind = "invalid-attribute"
+    title = "An attribute breaks the data template's rules"
 
 
 class TooLarge(InvalidInput):
@@ -176,6 +194,16 @@ class CodesNotFound(NotFound):
     title = "No such code reservation"
 
 
+class TemplateNotFound(NotFound):
+    kind = "template-not-found"
+    title = "No such data template"
+
+
+class GrantNotFound(NotFound):
+    kind = "grant-not-found"
+    title = "No such grant"
+
+
 class KeyNotFound(NotFound):
     kind = "key-not-found"
     title = "No such key"
@@ -214,6 +242,11 @@ class EnterpriseExists(Conflict):
 class PrefixTaken(Conflict):
     kind = "prefix-taken"
     title = "The prefix is taken"
+
+
+class TemplateExists(Conflict):
+    kind = "template-exists"
+    title = "The prefix has a template of this version"
 
 
 class CodesExhausted(Conflict):

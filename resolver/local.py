@@ -32,9 +32,9 @@ class LocalLink:
             return None
         if found.row is None or not found.row.live:
             return _absent(query, found)
-        public = found.row.public or "[]"
+        public = self._catalogue.public_text(found)
         outcome = Outcome.NO_VALUES if public == "[]" else Outcome.FOUND
-        return Answer(outcome, Source.LOCAL, query.identifier.text, public, found.row.revision)
+        return Answer(outcome, Source.LOCAL, query.identifier.text, public, found.row.tag)
 
     async def _for_reader(self, query: Query) -> Answer | None:
         """The answer for a reader with rights of its own, or with a filter."""
@@ -51,7 +51,7 @@ class LocalLink:
             if any(query.wants(value) and not value.public for value in stored):
                 return Answer(Outcome.HIDDEN, Source.LOCAL, query.identifier.text)
         outcome, values = select(query, view.listed)
-        return Answer(outcome, Source.LOCAL, query.identifier.text, values, view.row.revision)
+        return Answer(outcome, Source.LOCAL, query.identifier.text, values, view.row.tag)
 
     async def _prefix_record(self, query: Query) -> Answer | None:
         """What this node itself says of a prefix: who administers it."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from registry.access.actor import Actor
 from registry.identifier import Identifier
+from registry.record.tag import Tag
 from registry.record.value import Value, encode
 
 MAX_FILTERS = 100
@@ -61,19 +62,24 @@ class Query:
 class Answer:
     """What a link of the chain found out. `values` is the JSON text of a list of handle values.
 
-    `via` lists the services asked on the way, the last of which answered.
+    `tag` names the state of a record of this node. `via` lists the services asked on the way, the
+    last of which answered.
     """
 
     outcome: Outcome
     source: Source
     handle: str
     values: str = "[]"
-    revision: int | None = None
+    tag: Tag | None = None
     via: tuple[str, ...] = field(default=())
 
     @property
     def found(self) -> bool:
         return self.outcome is Outcome.FOUND
+
+    @property
+    def revision(self) -> int | None:
+        return None if self.tag is None else self.tag.revision
 
 
 def select(query: Query, values: Iterable[Value]) -> tuple[Outcome, str]:

@@ -41,6 +41,7 @@ REFUSALS: dict[type[BiaoshiError], Refusal] = {
     errors.InvalidInput: Refusal(HTTPStatus.BAD_REQUEST, ResponseCode.PROTOCOL_ERROR),
     errors.InvalidIdentifier: Refusal(HTTPStatus.BAD_REQUEST, ResponseCode.INVALID_HANDLE),
     errors.InvalidValue: Refusal(HTTPStatus.BAD_REQUEST, ResponseCode.INVALID_VALUE),
+    errors.InvalidAttribute: Refusal(HTTPStatus.BAD_REQUEST, ResponseCode.INVALID_VALUE),
     errors.DuplicateIndex: Refusal(HTTPStatus.CONFLICT, ResponseCode.VALUE_ALREADY_EXISTS),
     errors.TooLarge: Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ResponseCode.PROTOCOL_ERROR),
     errors.NotAuthenticated: Refusal(HTTPStatus.UNAUTHORIZED, ResponseCode.AUTHENTICATION_NEEDED),

@@ -101,10 +101,10 @@ def _members(handle: str, answer: Answer) -> dict[str, object]:
 
 
 def _tag(query: Query, answer: Answer) -> str:
-    """The revision where the stored text is the answer; otherwise what is shown also hangs on the
-    filter and on the reader's rights, so it is hashed."""
-    if query.plain and answer.revision is not None:
-        return f'"{answer.revision}"'
+    """The record's state where anyone gets the whole of it; otherwise what is shown also hangs on
+    the filter and on the reader's rights, so it is hashed."""
+    if query.plain and answer.tag is not None:
+        return f'"{answer.tag}"'
     return f'"{hashlib.blake2b(answer.values.encode(), digest_size=12).hexdigest()}"'
 
 

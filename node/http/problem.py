@@ -15,6 +15,7 @@ TYPE_BASE = "/docs/problems#"  # relative: a node has no fixed name
 STATUS: dict[type[BiaoshiError], int] = {
     errors.InvalidInput: 422,
     errors.InvalidIdentifier: 400,
+    errors.InvalidAttribute: 422,
     errors.TooLarge: 413,
     errors.NotAuthenticated: 401,
     errors.NotPermitted: 403,

@@ -6,7 +6,6 @@ answer sends its PUT again. PATCH changes values by index.
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from msgspec import Meta
 
 from node.http import body as bodies
 from node.http.problem import Problem, problem_of
-from node.v1.item import Content, Item, StrictValue, values_of
+from node.v1.item import Content, ContentReader, Item, StrictValue
 from node.v1.operation import Call, Operation, Reply
 from node.v1.stream import NDJSON, named, receive
 from node.v1.types import Limit, Page
@@ -30,10 +29,12 @@ from registry.errors import (
 )
 from registry.identifier import Identifier
 from registry.record.bulk import Terms
-from registry.record.catalogue import Event
+from registry.record.catalogue import View
 from registry.record.creation import Wish
+from registry.record.history import Event
 from registry.record.registrar import MAX_LIST
 from registry.record.registration import Method, Outcome, Registration, Verdict
+from registry.record.tag import Tag
 from registry.record.value import Value, normalise
 
 TAG = "Identifiers"
@@ -113,9 +114,10 @@ async def registered(call: Call) -> Reply:
         )
     results: dict[int, Result] = {}
     registrations: dict[int, Registration] = {}
+    reader = _reader(call)
     for position, raw in enumerate(raw_items):
         try:
-            registrations[position] = _registration(call, raw, position)
+            registrations[position] = await _registration(call, reader, raw, position)
         except BiaoshiError as error:
             results[position] = Result(
                 named(bytes(raw)), Outcome.REFUSED, problem=problem_of(error)
@@ -145,7 +147,7 @@ async def shown(call: Call) -> Reply:
         if (await call.wiring.catalogue.find(identifier)).row is not None:
             raise IdentifierGone(f"{identifier} was withdrawn", field="handle", rule="withdrawn")
         raise IdentifierNotFound(f"there is no {identifier}", field="handle", rule="not-found")
-    etag = f'"{view.row.revision}"'
+    etag = _view_tag(view)
     if call.knows(etag):
         return Reply(status=304, headers={"ETag": etag})
     record = Record(
@@ -160,8 +162,9 @@ async def shown(call: Call) -> Reply:
 
 async def put(call: Call) -> Reply:
     identifier = Identifier.parse(call.path["handle"])
-    registration = Registration(identifier, values_of(call.body, call.wiring.now()))
-    expected = expected_revision(call)
+    expected = expected_tag(call)
+    new = expected is None and not call.query.revive
+    registration = await _reader(call).registration(identifier, call.body, new=new)
     if expected is not None:
         verdict = await _replace(call, registration, expected)
     else:
@@ -175,7 +178,7 @@ async def patched(call: Call) -> Reply:
         Identifier.parse(call.path["handle"]),
         normalise(call.body.values, now=call.wiring.now()),
         remove=call.body.remove,
-        expected=expected_revision(call),
+        expected=expected_tag(call),
     )
     return _answer(call, verdict)
 
@@ -183,7 +186,7 @@ async def patched(call: Call) -> Reply:
 async def withdrawn(call: Call) -> Reply:
     identifier = Identifier.parse(call.path["handle"])
     verdict = await call.wiring.registrar.withdraw(
-        call.actor, identifier, expected=expected_revision(call)
+        call.actor, identifier, expected=expected_tag(call)
     )
     return _answer(call, verdict)
 
@@ -193,20 +196,20 @@ async def history(call: Call) -> Reply:
     return Reply(await call.wiring.catalogue.history(call.actor, identifier))
 
 
-def expected_revision(call: Call) -> int | None:
-    """The revision of an If-Match header; None without one. `*` is not taken: it would replace
+def expected_tag(call: Call) -> Tag | None:
+    """The state that an If-Match header names; None without one. `*` is not taken: it would replace
     whatever is there."""
     text = call.request.headers.get("If-Match")
     if text is None:
         return None
-    number = text.strip().removeprefix('"').removesuffix('"')
-    if not re.fullmatch(r"[1-9][0-9]{0,9}", number):
+    tag = Tag.parse(text.strip().removeprefix('"').removesuffix('"'))
+    if tag is None:
         raise InvalidInput(
             'If-Match holds the ETag of one revision, such as "3"',
             field="If-Match",
             rule="if-match",
         )
-    return int(number)
+    return tag
 
 
 async def _create(call: Call, registration: Registration) -> Verdict:
@@ -217,7 +220,7 @@ async def _create(call: Call, registration: Registration) -> Verdict:
     return verdict
 
 
-async def _replace(call: Call, registration: Registration, expected: int) -> Verdict:
+async def _replace(call: Call, registration: Registration, expected: Tag) -> Verdict:
     try:
         return await call.wiring.registrar.put(call.actor, registration, expected=expected)
     except IdentifierNotFound:
@@ -226,17 +229,28 @@ async def _replace(call: Call, registration: Registration, expected: int) -> Ver
         ) from None
 
 
-def _registration(call: Call, raw: msgspec.Raw, position: int) -> Registration:
+def _reader(call: Call) -> ContentReader:
+    return ContentReader(call.wiring.templates, call.actor, call.wiring.now())
+
+
+def _view_tag(view: View) -> str:
+    """A grant shows more of a state, so its readers must not take one view for the other."""
+    return f'"{view.row.tag}+granted"' if view.granted else f'"{view.row.tag}"'
+
+
+async def _registration(
+    call: Call, reader: ContentReader, raw: msgspec.Raw, position: int
+) -> Registration:
     item = bodies.decode(bytes(raw), Item, field=f"[{position}]")
     identifier = Identifier.parse(item.handle)
-    return Registration(identifier, values_of(item, call.wiring.now()))
+    return await reader.registration(identifier, item, new=not call.query.revive)
 
 
 def _answer(call: Call, verdict: Verdict) -> Reply:
     result = _result(verdict)
     _count(call, [result])
     new = verdict.outcome in (Outcome.CREATED, Outcome.REVIVED)
-    return Reply(result, status=201 if new else 200, headers={"ETag": f'"{verdict.revision}"'})
+    return Reply(result, status=201 if new else 200, headers={"ETag": f'"{verdict.tag}"'})
 
 
 def _result(verdict: Verdict) -> Result:
@@ -265,6 +279,7 @@ _ONE = "/v1/identifiers/{handle:handle}"
 _WRITE = (
     errors.InvalidIdentifier,
     errors.InvalidValue,
+    errors.InvalidAttribute,
     errors.DuplicateIndex,
     errors.NotPrefixOwner,
     errors.EnterpriseNotVerified,

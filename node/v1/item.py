@@ -1,4 +1,5 @@
-"""Registrations as v1 clients write them."""
+"""Registrations as v1 clients write them: values by index, attributes by a data template, or
+both."""
 
 from __future__ import annotations
 
@@ -7,8 +8,13 @@ from typing import Any
 
 import msgspec
 
-from registry.errors import UnknownTemplate
-from registry.record.value import DataIn, Value, ValueIn, normalise
+from registry.access.actor import Actor
+from registry.errors import BiaoshiError, InvalidInput, UnknownTemplate
+from registry.identifier import Identifier
+from registry.record.registration import Registration
+from registry.record.value import DataIn, Value, ValueIn, normalise, timestamp_of
+from registry.template.compiled import Compiled
+from registry.template.templates import Templates
 
 
 class StrictData(DataIn, frozen=True, forbid_unknown_fields=True):
@@ -22,7 +28,9 @@ class StrictValue(ValueIn, frozen=True, forbid_unknown_fields=True):
 
 
 class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole content of an identifier's record."""
+    """The whole content of an identifier's record. `template` is the version of one of the
+    prefix's data templates, `attributes` are values of its items by their idType; what the
+    template gives need not be sent."""
 
     values: list[StrictValue] = []
     template: str | None = None
@@ -33,6 +41,45 @@ class Item(Content, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An identifier to register, with its content."""
 
     handle: str
+
+
+class ContentReader:
+    """Turns the contents of one request into registrations. Each template is asked for once."""
+
+    def __init__(self, templates: Templates, actor: Actor, now: datetime) -> None:
+        self._templates = templates
+        self._actor = actor
+        self._now = now
+        self._known: dict[tuple[str, str], Compiled | BiaoshiError] = {}
+
+    async def registration(
+        self, identifier: Identifier, content: Content, *, new: bool = False
+    ) -> Registration:
+        """Raises what is wrong with the content. The attributes of a `new` record are as old as
+        its registration, and then their time is not stored."""
+        values = normalise(content.values, now=self._now)
+        if content.template is None:
+            if content.attributes is not None:
+                raise InvalidInput(
+                    "attributes go by a template", field="template", rule="template-needed"
+                )
+            return Registration(identifier, values)
+        template = await self._template(identifier.canonical_prefix, content.template)
+        timestamp = "" if new else timestamp_of(self._now)
+        values = template.values_of(content.attributes or {}, timestamp, beside=values)
+        return Registration(identifier, values, template.template_id)
+
+    async def _template(self, prefix: str, version: str) -> Compiled:
+        known = self._known.get((prefix, version))
+        if known is None:
+            try:
+                known = await self._templates.prepared(self._actor, prefix, version)
+            except BiaoshiError as error:
+                known = error
+            self._known[prefix, version] = known
+        if isinstance(known, BiaoshiError):
+            raise known
+        return known
 
 
 def values_of(content: Content, now: datetime) -> tuple[Value, ...]:

@@ -51,7 +51,7 @@ _HEADERS: dict[str, Part] = {
         "description": "The address of what was made, where it has one",
         "schema": {"type": "string", "format": "uri-reference"},
     },
-    "ETag": {"description": "The record's revision, for If-Match", "schema": {"type": "string"}},
+    "ETag": {"description": "The record's state, for If-Match", "schema": {"type": "string"}},
     "Retry-After": {
         "description": "Seconds to wait before trying again",
         "schema": {"type": "integer"},
@@ -69,7 +69,7 @@ _CONDITION: Part = {
     "required": False,
     "description": "The ETag of the revision to change; the request is refused if the record has "
     "changed since",
-    "schema": {"type": "string", "pattern": '^"[1-9][0-9]*"$'},
+    "schema": {"type": "string", "pattern": r'^"[1-9][0-9]*(\.[1-9][0-9]*)?"$'},
     "example": '"3"',
 }
 

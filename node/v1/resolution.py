@@ -129,8 +129,8 @@ def _reply(call: Call, answer: Answer) -> Reply:
     if answer.outcome is Outcome.HIDDEN:
         raise NotAuthenticated("these values are not public", rule="key-needed")
     headers = {"Cache-Control": "private, must-revalidate"}
-    if answer.revision is not None:
-        headers["ETag"] = etag = f'"{answer.revision}"'
+    if answer.tag is not None:
+        headers["ETag"] = etag = f'"{answer.tag}"'
         if call.knows(etag):
             return Reply(status=304, headers=headers)
     values = msgspec.Raw(answer.values.encode())

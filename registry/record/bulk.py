@@ -203,6 +203,8 @@ class _Run:
             self._refuse(holding.prefix, line, _exists(holding.prefix, line))
 
     def _same(self, line: Line, before: Row) -> bool:
+        if before.template_id is not None:
+            return False
         if line.values is None and before.private is None:
             return _TIMES.sub("", line.public) == _TIMES.sub("", before.public or "")
         values = decode(line.public) if line.values is None else line.values

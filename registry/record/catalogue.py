@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-
-import msgspec
+from datetime import UTC, datetime
 
 from registry.access.actor import Actor, Role
 from registry.database import Connection, Database, storable
@@ -17,13 +16,16 @@ from registry.errors import (
     PrefixNotFound,
 )
 from registry.identifier import Identifier
+from registry.lookup import store as lookup
 from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
 from registry.record import permission, store
-from registry.record.archive import Archive, Form
-from registry.record.store import Action, Change, Found, Row
+from registry.record.archive import Archive, Form, look_up
+from registry.record.history import Event, History
+from registry.record.store import Found, Row
 from registry.record.typed_data import Right
-from registry.record.value import Value, decode
+from registry.record.value import Value
+from registry.template import store as templates
 
 SEARCH_LIMIT = 1000
 PAGE_LIMIT = 10_000
@@ -39,49 +41,60 @@ class View:
     registered_at: datetime
     listed: tuple[Value, ...]
     hidden: bool
+    granted: bool = False  # it may see what is only for those who hold a grant
 
 
-class Event(msgspec.Struct, frozen=True):
-    """One state of a record in its history, with the values it had from then on."""
-
-    revision: int
-    action: str
-    at: datetime
-    actor: str | None  # None for the first registration: its batch knows
-    values: tuple[Value, ...] | None  # None while it is withdrawn
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Catalogue:
     """Reads on connections of its own, each call seeing what was committed before it."""
 
-    def __init__(self, database: Database, form: Form) -> None:
+    def __init__(
+        self,
+        database: Database,
+        form: Form,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
         self._database = database
         self._form = form
+        self._now = now  # when grants expire
 
     async def find(self, identifier: Identifier) -> Found:
         """What is stored, unread: enough to answer anyone with the public values."""
         async with self._database.connection() as connection:
-            return await self._find(connection, identifier)
+            return await look_up(connection, self._form, identifier)
+
+    def public_text(self, found: Found) -> str:
+        """What anyone may read of a live record that was found, as JSON."""
+        return self._form.public_text(found)
 
     async def view(self, actor: Actor, identifier: Identifier) -> View | None:
         """The live record with all values this actor may read; None where there is none."""
         async with self._database.connection() as connection:
-            found = await self._find(connection, identifier)
+            found = await look_up(connection, self._form, identifier)
             if not (found.holding and found.row and found.registered_at and found.row.live):
                 return None
-            values = self._form.values(found.row)
+            values = self._form.whole(found.row, found.template, found.registered_at)
             archive = Archive(connection, self._form)
             rights = await permission.rights(actor, found.holding, values, archive)
-        may_read = rights & Right.READ_VALUE
-        listed = permission.readable(values) if may_read else tuple(v for v in values if v.public)
+            may_read = bool(rights & Right.READ_VALUE)
+            granted = frozenset() if may_read else await self._granted(connection, actor, found)
+        if may_read:
+            listed = permission.readable(values)
+        else:
+            listed = tuple(v for v in values if v.public or v.index in granted)
         hidden = len(listed) < len(values)
-        return View(found.holding, found.row, found.registered_at, listed, hidden)
+        return View(
+            found.holding, found.row, found.registered_at, listed, hidden, granted=bool(granted)
+        )
 
     async def history(self, actor: Actor, identifier: Identifier) -> list[Event]:
         """Every state the record was in, with the values that this actor may read. For the prefix's
         enterprise and operators."""
         async with self._database.connection() as connection:
-            found = await self._find(connection, identifier)
+            found = await look_up(connection, self._form, identifier)
             if found.holding is None:
                 raise PrefixNotFound(
                     f"the prefix {identifier.prefix} does not live here", field="handle"
@@ -89,12 +102,17 @@ class Catalogue:
             actor.require_reader(found.holding.enterprise_id)
             if found.row is None or found.registered_at is None:
                 raise IdentifierNotFound(f"there is no {identifier}", field="handle")
-            row, known = found.row, found.row.revision
-            changes = await store.history(connection, row.prefix_id, row.suffix, until=known)
-            values = self._form.values(row) if row.live else ()
+            row = found.row
+            changes = await store.history(connection, row.prefix_id, row.suffix, until=row.revision)
+            used = {row.template_id, *(change.template_before for change in changes)} - {None}
+            generations = await self._form.shelf.generations(
+                connection, [number for number in used if number is not None]
+            )
+            values = self._form.whole(row, found.template) if row.live else ()
             archive = Archive(connection, self._form)
             rights = await permission.rights(actor, found.holding, values, archive)
-        return self._events(row, found.registered_at, changes, bool(rights & Right.READ_VALUE))
+        history = History(self._form, row, found.registered_at, generations)
+        return history.events(changes, bool(rights & Right.READ_VALUE))
 
     async def page(
         self, actor: Actor, prefix: str, after: str, limit: int
@@ -129,13 +147,14 @@ class Catalogue:
 
     async def search(self, actor: Actor, wanted: dict[str, str]) -> list[str]:
         """Reverse lookup: this actor's enterprise's identifiers whose public values match a LIKE
-        pattern for every type wanted, at most SEARCH_LIMIT."""
+        pattern for every type wanted, at most SEARCH_LIMIT. Of what data templates describe, those
+        items that are marked searchable."""
         async with self._database.connection() as connection:
             enterprise_id = await self._enterprise_of(connection, actor)
             if not all(storable(text) for pair in wanted.items() for text in pair):
                 return []  # no record holds such text
-            owned = await store.owned(connection, enterprise_id)
-            rows = await store.search(connection, owned, wanted, SEARCH_LIMIT)
+            owned = await lookup.owned(connection, enterprise_id)
+            rows = await lookup.search(connection, owned, wanted, SEARCH_LIMIT)
         return [f"{prefix}/{suffix}" for prefix, suffix in rows]
 
     async def identity_values(self, handle: str) -> tuple[Value, ...]:
@@ -157,44 +176,20 @@ class Catalogue:
             raise NotPermitted("this identity is no enterprise's of this node", rule="no-prefix")
         return holding.enterprise_id
 
-    async def _find(self, connection: Connection, identifier: Identifier) -> Found:
-        return await store.find(
-            connection,
-            identifier.canonical_prefix,
-            identifier.canonical_suffix(self._form.case_sensitive),
+    async def _granted(self, connection: Connection, actor: Actor, found: Found) -> frozenset[int]:
+        """The indexes that an enterprise may read because the owner lets it."""
+        template, enterprise_id = found.template, actor.enterprise_id
+        if template is None or not template.granted:
+            return frozenset()
+        if actor.role is not Role.ENTERPRISE or enterprise_id is None:
+            return frozenset()
+        granted = await templates.is_granted(
+            connection, template.prefix_id, template.template_id, enterprise_id, self._now()
         )
+        return template.granted if granted else frozenset()
 
     async def _holding(self, connection: Connection, prefix: str) -> Holding:
         holding = (await prefixes.holdings(connection, [prefix])).get(prefix)
         if holding is None:
             raise PrefixNotFound(f"the prefix {prefix} does not live here", field="prefix")
         return holding
-
-    def _events(
-        self, row: Row, registered_at: datetime, changes: list[Change], may_read: bool
-    ) -> list[Event]:
-        """The states of a record, oldest first: each is what the next change found."""
-        names = {
-            Action.AMENDED: "amended",
-            Action.WITHDRAWN: "withdrawn",
-            Action.REVIVED: "revived",
-        }
-        states = [self._state(row, c.public_before, c.private_before, may_read) for c in changes]
-        states.append(self._state(row, row.public, row.private, may_read))
-        events = [Event(1, "registered", registered_at, None, states[0])]
-        for change, values in zip(changes, states[1:], strict=True):
-            events.append(
-                Event(
-                    change.revision, names[change.action], change.changed_at, change.actor, values
-                )
-            )
-        return events
-
-    def _state(
-        self, row: Row, public: str | None, private: bytes | None, may_read: bool
-    ) -> tuple[Value, ...] | None:
-        if public is None:
-            return None  # a tombstone
-        if not may_read:
-            return decode(public)
-        return permission.readable(self._form.merged(row, public, private))

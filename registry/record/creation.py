@@ -6,7 +6,7 @@ counts. The rest is judged by what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from registry.access.actor import Actor
@@ -16,6 +16,7 @@ from registry.errors import (
     IdentifierExists,
     IdentifierWithdrawn,
     PrefixNotFound,
+    UnknownTemplate,
 )
 from registry.identifier import Identifier
 from registry.prefix import store as prefixes
@@ -26,6 +27,7 @@ from registry.record.registration import Method, Outcome, Registration, Verdict
 from registry.record.store import Action, Row
 from registry.record.typed_data import Right
 from registry.record.value import Value
+from registry.template.compiled import Compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class _Item:
     position: int
     wish: Wish
     row: Row
+    template: Compiled | None
+
+    @property
+    def generation(self) -> int | None:
+        return None if self.template is None else self.template.generation
 
     @property
     def identifier(self) -> Identifier:
@@ -57,6 +64,7 @@ class Creation:
         self._tx = tx
         self._form = form
         self._verdicts: dict[int, Verdict] = {}
+        self._templates: dict[int, Compiled] = {}
 
     async def run(self, wishes: Sequence[Wish], method: Method) -> list[Verdict]:
         """The verdicts, in the order of the wishes."""
@@ -67,6 +75,7 @@ class Creation:
 
     async def _admit(self, wishes: Sequence[Wish]) -> list[_Item]:
         """The wishes that may be granted; the others get their verdicts."""
+        self._templates = await self._form.shelf.use(self._tx, _templates(wishes))
         texts = [wish.registration.identifier.canonical_prefix for wish in wishes]
         holdings = await prefixes.holdings(self._tx, sorted(set(texts)))
         refusals: dict[tuple[str, str], BiaoshiError | None] = {}
@@ -96,7 +105,8 @@ class Creation:
         self, position: int, wish: Wish, holding: Holding | None, refusal: BiaoshiError | None
     ) -> _Item:
         """Raises what the wish is refused with."""
-        identifier = wish.registration.identifier
+        registration = wish.registration
+        identifier = registration.identifier
         if holding is None:
             raise PrefixNotFound(
                 f"the prefix {identifier.prefix} does not live here",
@@ -105,8 +115,9 @@ class Creation:
             )
         if refusal is not None:
             raise refusal
-        row = self._form.row(holding.prefix_id, identifier, wish.registration.values)
-        return _Item(position, wish, row)
+        template = template_of(registration, holding, self._templates)
+        row = self._form.row(holding.prefix_id, identifier, registration.values, template)
+        return _Item(position, wish, row, template)
 
     async def _insert(self, prefix_id: int, items: list[_Item], method: Method) -> None:
         """Insert what was never seen, each identifier once, in key order. A batch per actor."""
@@ -127,7 +138,9 @@ class Creation:
         for suffix in inserted:
             item = first[suffix]
             batch = batches[item.wish.actor.name]
-            self._verdicts[item.position] = Verdict(item.identifier, Outcome.CREATED, 1, batch)
+            self._verdicts[item.position] = Verdict(
+                item.identifier, Outcome.CREATED, 1, batch, generation=item.generation
+            )
 
     async def _judge(self, prefix_id: int, items: list[_Item]) -> None:
         """Compare what was there already with what was wished."""
@@ -140,30 +153,51 @@ class Creation:
         for item in sorted(rest, key=lambda item: item.row.suffix):
             before = stored[item.row.suffix]
             if before.live or not item.wish.revive:
-                self._verdicts[item.position] = self._compare(item.wish.registration, before)
+                self._verdicts[item.position] = self._compare(item, before)
                 continue
             after = await store.change(self._tx, before, item.row, Action.REVIVED, item.wish.actor)
             stored[item.row.suffix] = after
             self._verdicts[item.position] = Verdict(
-                item.identifier, Outcome.REVIVED, after.revision, after.batch_id
+                item.identifier,
+                Outcome.REVIVED,
+                after.revision,
+                after.batch_id,
+                generation=item.generation,
             )
 
-    def _compare(self, registration: Registration, before: Row) -> Verdict:
+    def _compare(self, item: _Item, before: Row) -> Verdict:
         """The verdict on a registration whose identifier has a row already."""
-        identifier = registration.identifier
+        identifier = item.identifier
         if not before.live:
             error: BiaoshiError = IdentifierWithdrawn(
                 f"{identifier} was withdrawn; ask for it to be revived if that is meant",
                 field="handle",
                 rule="identifier-withdrawn",
             )
-        elif same(registration.values, self._form.values(before)):
-            return Verdict(identifier, Outcome.UNCHANGED, before.revision, before.batch_id)
+        elif self._same(item, before):
+            return Verdict(
+                identifier,
+                Outcome.UNCHANGED,
+                before.revision,
+                before.batch_id,
+                generation=item.generation,
+            )
         else:
             error = IdentifierExists(
                 f"{identifier} exists with other content", field="handle", rule="identifier-exists"
             )
         return Verdict(identifier, Outcome.REFUSED, before.revision, before.batch_id, error=error)
+
+    def _same(self, item: _Item, before: Row) -> bool:
+        """Whether the record has the content that is wished: the same template, and of its own
+        the same values, whatever the template gave when they were stored."""
+        wished, stored = item.wish.registration.values, self._form.values(before)
+        if item.template is None:
+            return before.template_id is None and same(wished, stored)
+        if item.template.template_id != before.template_id:
+            return False
+        own = item.template.own(stored, before.spelling)
+        return same(item.template.own(wished, item.identifier.suffix), own)
 
     def _refuse(self, position: int, identifier: Identifier, error: BiaoshiError) -> None:
         self._verdicts[position] = Verdict(identifier, Outcome.REFUSED, error=error)
@@ -174,6 +208,29 @@ def same(one: Sequence[Value], other: Sequence[Value]) -> bool:
     return len(one) == len(other) and all(
         left.same_content(right) for left, right in zip(one, other, strict=True)
     )
+
+
+def template_of(
+    registration: Registration, holding: Holding, templates: Mapping[int, Compiled]
+) -> Compiled | None:
+    """The template that a registration asks for. Raises UnknownTemplate unless it is one of the
+    prefix's, and among those that may be used."""
+    if registration.template_id is None:
+        return None
+    template = templates.get(registration.template_id)
+    if template is None or template.prefix_id != holding.prefix_id:
+        raise UnknownTemplate(
+            f"{holding.prefix} has no such template", field="template", rule="unknown-template"
+        )
+    return template
+
+
+def _templates(wishes: Iterable[Wish]) -> set[int]:
+    return {
+        wish.registration.template_id
+        for wish in wishes
+        if wish.registration.template_id is not None
+    }
 
 
 def _by_prefix(items: Iterable[_Item]) -> dict[int, list[_Item]]:

@@ -8,7 +8,7 @@ as a new registration; a tombstone is revived.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from registry.access.actor import Actor
 from registry.database import Connection, Database
@@ -25,13 +25,30 @@ from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
 from registry.record import permission, store
 from registry.record.archive import Archive, Form
-from registry.record.creation import Creation, Wish, same
+from registry.record.creation import Creation, Wish, same, template_of
 from registry.record.registration import Method, Outcome, Registration, Verdict
 from registry.record.store import Action, Row
+from registry.record.tag import Tag
 from registry.record.typed_data import Right
 from registry.record.value import Value
+from registry.template.compiled import Compiled, kept
 
 MAX_LIST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A locked record, live or not, with what its template is now."""
+
+    holding: Holding
+    identifier: Identifier
+    row: Row
+    template: Compiled | None
+    values: tuple[Value, ...]  # those from the template included
+
+    @property
+    def tag(self) -> Tag:
+        return Tag(self.row.revision, _generation(self.template))
 
 
 class Registrar:
@@ -71,30 +88,33 @@ class Registrar:
         registration: Registration,
         *,
         overwrite: bool = True,
-        expected: int | None = None,
+        expected: Tag | int | None = None,
     ) -> Verdict:
-        """Create, revive or replace a record. With `expected`, only the record's present revision
+        """Create, revive or replace a record. With `expected`, only the record's present state
         is replaced. Without `overwrite`, an existing one is refused with IdentifierExists."""
         identifier = registration.identifier
 
         async def work(tx: Connection) -> Verdict:
             holding = await self._holding(tx, identifier)
-            row = self._form.row(holding.prefix_id, identifier, registration.values)
+            template = await self._template(tx, holding, registration)
+            values = registration.values
+            row = self._form.row(holding.prefix_id, identifier, values, template)
             if expected is None and (created := await self._insert(tx, actor, holding, row)):
-                return Verdict(identifier, Outcome.CREATED, 1, created)
-            before = await self._locked(tx, holding, identifier)
-            if not before.live:
+                generation = _generation(template)
+                return Verdict(identifier, Outcome.CREATED, 1, created, generation=generation)
+            record = await self._locked(tx, holding, identifier)
+            if not record.row.live:
                 await self._require(tx, actor, holding, (), Right.ADD_HANDLE)
-                _check_revision(before, expected)
-                return await self._change(tx, actor, identifier, before, row, Action.REVIVED)
+                _check_revision(record, expected)
+                return await self._change(tx, actor, record, row, Action.REVIVED, template)
             if not overwrite:
-                await self._require(tx, actor, holding, self._form.values(before), Right.ADD_HANDLE)
+                await self._require(tx, actor, holding, record.values, Right.ADD_HANDLE)
                 raise IdentifierExists(
                     f"{identifier} exists", field="handle", rule="identifier-exists"
                 )
-            return await self._amend(
-                tx, actor, holding, identifier, before, registration.values, expected
-            )
+            if template is None and record.template is not None:
+                values, template = kept(values, record.values, record.template)
+            return await self._amend(tx, actor, record, values, template, expected)
 
         return await self._database.transaction(work)
 
@@ -106,7 +126,7 @@ class Registrar:
         *,
         remove: Iterable[int] = (),
         overwrite: bool = True,
-        expected: int | None = None,
+        expected: Tag | int | None = None,
     ) -> Verdict:
         """Change a record by index: set these values, remove those indexes.
 
@@ -116,23 +136,25 @@ class Registrar:
         removed = set(remove)
 
         async def work(tx: Connection) -> Verdict:
-            holding = await self._holding(tx, identifier)
-            before = await self._locked(tx, holding, identifier)
-            if not before.live:
-                raise _not_found(identifier)
-            old = {value.index: value for value in self._form.values(before)}
-            await self._require(tx, actor, holding, old.values(), Right(0))
-            _check_indexes(old.keys(), values, removed, overwrite)
-            kept = {index: value for index, value in old.items() if index not in removed}
-            after = kept | {value.index: value for value in values}
+            record = await self._live(tx, identifier)
+            await self._require(tx, actor, record.holding, record.values, Right(0))
+            present = {value.index for value in record.values}
+            _check_indexes(present, values, removed, overwrite)
+            own = {value.index: value for value in self._form.values(record.row)}
+            given = values
+            if record.template is not None:
+                record.template.check_removable(removed, own)
+                given = record.template.check_values(values)
+            after = {index: value for index, value in own.items() if index not in removed}
+            after |= {value.index: value for value in given}
             ordered = tuple(after[index] for index in sorted(after))
-            verdict = await self._amend(tx, actor, holding, identifier, before, ordered, expected)
-            return replace(verdict, added=bool(after.keys() - old.keys()))
+            verdict = await self._amend(tx, actor, record, ordered, record.template, expected)
+            return replace(verdict, added=bool(after.keys() - present))
 
         return await self._database.transaction(work)
 
     async def withdraw(
-        self, actor: Actor, identifier: Identifier, *, expected: int | None = None
+        self, actor: Actor, identifier: Identifier, *, expected: Tag | int | None = None
     ) -> Verdict:
         """Withdraw an identifier: a tombstone stays, which no other content takes over unasked.
 
@@ -140,15 +162,13 @@ class Registrar:
         """
 
         async def work(tx: Connection) -> Verdict:
-            holding = await self._holding(tx, identifier)
-            before = await self._locked(tx, holding, identifier)
-            if not before.live:
-                raise _not_found(identifier)
-            values = self._form.values(before)
-            await self._require(tx, actor, holding, values, Right.DELETE_HANDLE)
-            _check_revision(before, expected)
-            after = replace(before, status=store.TOMBSTONE, public=None, private=None)
-            return await self._change(tx, actor, identifier, before, after, Action.WITHDRAWN)
+            record = await self._live(tx, identifier)
+            await self._require(tx, actor, record.holding, record.values, Right.DELETE_HANDLE)
+            _check_revision(record, expected)
+            after = replace(
+                record.row, status=store.TOMBSTONE, public=None, private=None, template_id=None
+            )
+            return await self._change(tx, actor, record, after, Action.WITHDRAWN, None)
 
         return await self._database.transaction(work)
 
@@ -171,33 +191,47 @@ class Registrar:
         self,
         tx: Connection,
         actor: Actor,
-        holding: Holding,
-        identifier: Identifier,
-        before: Row,
+        record: _Record,
         values: tuple[Value, ...],
-        expected: int | None,
+        template: Compiled | None,
+        expected: Tag | int | None,
     ) -> Verdict:
-        """Give a live, locked record these values. Values that stay the same keep their time."""
-        old = self._form.values(before)
-        await self._require(tx, actor, holding, old, permission.needed_for(old, values))
-        permission.check_writable(old, values)
-        _check_revision(before, expected)
-        if same(values, old):
-            return Verdict(identifier, Outcome.UNCHANGED, before.revision, before.batch_id)
-        after = self._form.filled(before, _keeping_times(old, values))
-        return await self._change(tx, actor, identifier, before, after, Action.AMENDED)
+        """Give a live record these values. Values that stay the same keep their time."""
+        before = record.row
+        stored = _keeping_times(self._form.values(before), values)
+        after = self._form.filled(before, stored, template)
+        whole = self._form.whole(after, template)
+        needed = permission.needed_for(record.values, whole)
+        await self._require(tx, actor, record.holding, record.values, needed)
+        permission.check_writable(record.values, whole)
+        _check_revision(record, expected)
+        if after.template_id == before.template_id and same(whole, record.values):
+            return Verdict(
+                record.identifier,
+                Outcome.UNCHANGED,
+                before.revision,
+                before.batch_id,
+                generation=_generation(template),
+            )
+        return await self._change(tx, actor, record, after, Action.AMENDED, template)
 
     async def _change(
         self,
         tx: Connection,
         actor: Actor,
-        identifier: Identifier,
-        before: Row,
+        record: _Record,
         after: Row,
         action: Action,
+        template: Compiled | None,
     ) -> Verdict:
-        row = await store.change(tx, before, after, action, actor)
-        return Verdict(identifier, Outcome[action.name], row.revision, row.batch_id)
+        row = await store.change(tx, record.row, after, action, actor)
+        return Verdict(
+            record.identifier,
+            Outcome[action.name],
+            row.revision,
+            row.batch_id,
+            generation=_generation(template),
+        )
 
     async def _require(
         self,
@@ -222,12 +256,29 @@ class Registrar:
             raise _prefix_not_found(identifier)
         return holding
 
-    async def _locked(self, tx: Connection, holding: Holding, identifier: Identifier) -> Row:
+    async def _template(
+        self, tx: Connection, holding: Holding, registration: Registration
+    ) -> Compiled | None:
+        wanted = registration.template_id
+        templates = {} if wanted is None else await self._form.shelf.use(tx, [wanted])
+        return template_of(registration, holding, templates)
+
+    async def _live(self, tx: Connection, identifier: Identifier) -> _Record:
+        """A locked live record. Raises IdentifierNotFound."""
+        record = await self._locked(tx, await self._holding(tx, identifier), identifier)
+        if not record.row.live:
+            raise _not_found(identifier)
+        return record
+
+    async def _locked(self, tx: Connection, holding: Holding, identifier: Identifier) -> _Record:
         suffix = identifier.canonical_suffix(self._form.case_sensitive)
         row = (await store.rows(tx, holding.prefix_id, [suffix], lock=True)).get(suffix)
         if row is None:
             raise _not_found(identifier)
-        return row
+        template = None
+        if row.template_id is not None:
+            template = await self._form.shelf.current(tx, row.template_id)
+        return _Record(holding, identifier, row, template, self._form.whole(row, template))
 
 
 def _keeping_times(old: Sequence[Value], new: Sequence[Value]) -> tuple[Value, ...]:
@@ -253,10 +304,17 @@ def _check_indexes(
         raise ValueExists(f"Index conflict for {min(clash)}", field="index", rule="value-exists")
 
 
-def _check_revision(before: Row, expected: int | None) -> None:
-    if expected is not None and before.revision != expected:
+def _generation(template: Compiled | None) -> int | None:
+    return None if template is None else template.generation
+
+
+def _check_revision(record: _Record, expected: Tag | int | None) -> None:
+    if expected is None:
+        return
+    tag = Tag(expected) if isinstance(expected, int) else expected
+    if not tag.fits(record.tag):
         raise RevisionMismatch(
-            f"the record is at revision {before.revision}, not {expected}",
+            f"the record is at revision {record.tag}, not {tag}",
             field="If-Match",
             rule="revision",
         )

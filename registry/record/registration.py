@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 
 from registry.errors import BiaoshiError
 from registry.identifier import Identifier
+from registry.record.tag import Tag
 from registry.record.value import Value
 
 
@@ -32,16 +33,19 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """An identifier with the whole of its values, normalised."""
+    """An identifier with the whole of its values, normalised. With a data template, whose rules
+    they obey, what it gives may be left out."""
 
     identifier: Identifier
     values: tuple[Value, ...]
+    template_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one item. `revision` numbers the record's states, from 1; `batch` is the
-    batch that first registered it; `added` tells whether a value got an index not used before."""
+    """What became of one item. `revision` numbers the record's states, from 1; `generation` is that
+    of its data template; `batch` is the batch that first registered it; `added` tells whether a
+    value got an index not used before."""
 
     identifier: Identifier
     outcome: Outcome
@@ -49,3 +53,8 @@ class Verdict:
     batch: int = 0
     added: bool = False
     error: BiaoshiError | None = None
+    generation: int | None = None
+
+    @property
+    def tag(self) -> Tag:
+        return Tag(self.revision, self.generation)

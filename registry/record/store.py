@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
+from itertools import repeat
 
 import asyncpg
 
@@ -13,6 +14,8 @@ from registry.access.actor import Actor
 from registry.database import Connection
 from registry.prefix.prefix import Holding
 from registry.prefix.store import holding
+from registry.record.tag import Tag
+from registry.template.compiled import Compiled
 
 LIVE, TOMBSTONE = 1, 0
 
@@ -25,7 +28,9 @@ class Action(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A stored record. `public` is JSON text, `private` sealed JSON text."""
+    """A stored record. `public` is JSON text, `private` sealed JSON text. With a data template they
+    hold only what differs from it, and None is nothing. `generation` is the template's, where the
+    row was read to be shown."""
 
     prefix_id: int
     suffix: str
@@ -35,10 +40,17 @@ class Row:
     revision: int = 1
     status: int = LIVE
     batch_id: int = 0
+    template_id: int | None = None
+    generation: int | None = None
 
     @property
     def live(self) -> bool:
         return self.status == LIVE
+
+    @property
+    def tag(self) -> Tag:
+        """Of a row that was read to be shown."""
+        return Tag(self.revision, self.generation)
 
     @property
     def spelling(self) -> str:
@@ -56,6 +68,7 @@ class Change:
     actor: str
     public_before: str | None
     private_before: bytes | None
+    template_before: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,7 @@ class Found:
     holding: Holding | None
     row: Row | None
     registered_at: datetime | None
+    template: Compiled | None = None
 
 
 async def batch_ids(tx: Connection, count: int) -> list[int]:
@@ -94,10 +108,11 @@ async def insert(
     inserted = await tx.fetch(
         """WITH fresh AS (
                INSERT INTO identifier (batch_id, prefix_id, suffix, suffix_shown, public_values,
-                                       private_values)
-               SELECT batch_id, $1, suffix, shown, public, private
-                 FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])
-                      AS item(batch_id, suffix, shown, public, private)
+                                       private_values, template_id)
+               SELECT batch_id, $1, suffix, shown, public, private, template_id
+                 FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[],
+                             $11::integer[])
+                      AS item(batch_id, suffix, shown, public, private, template_id)
                ON CONFLICT (prefix_id, suffix) DO NOTHING
                RETURNING batch_id, suffix),
            counted AS (
@@ -118,6 +133,7 @@ async def insert(
         [batch_id for batch_id, _ in batches],
         [actor.name for _, actor in batches],
         [actor.request_id for _, actor in batches],
+        [row.template_id for row in rows],
     )
     return {record["suffix"] for record in inserted}
 
@@ -166,6 +182,55 @@ async def insert_many(
     return created
 
 
+async def any_between(connection: Connection, prefix_id: int, first: str, last: str) -> bool:
+    """Whether a row, live or not, lies between these suffixes, both included."""
+    found: bool = await connection.fetchval(
+        """SELECT EXISTS (SELECT FROM identifier
+                           WHERE prefix_id = $1 AND suffix BETWEEN $2 AND $3)""",
+        prefix_id,
+        first,
+        last,
+    )
+    return found
+
+
+async def copy_in(
+    tx: Connection,
+    prefix_id: int,
+    batch_id: int,
+    *,
+    suffixes: Sequence[str],
+    shown: Sequence[str] | None,
+    public: str | None,
+    method: int,
+    actor: Actor,
+) -> None:
+    """Insert the rows of one batch, which share what they hold, and the batch. Sorted by suffix, as
+    for `insert`. Raises UniqueViolationError where one exists."""
+    await tx.execute(
+        """INSERT INTO batch (batch_id, prefix_id, method, created, actor, request_id)
+           VALUES ($1, $2, $3, $4, $5, $6)""",
+        batch_id,
+        prefix_id,
+        method,
+        len(suffixes),
+        actor.name,
+        actor.request_id,
+    )
+    await tx.copy_records_to_table(
+        "identifier",
+        columns=("batch_id", "prefix_id", "suffix", "suffix_shown", "public_values"),
+        records=zip(
+            repeat(batch_id, len(suffixes)),
+            repeat(prefix_id),
+            suffixes,
+            repeat(None) if shown is None else shown,
+            repeat(public),
+            strict=False,
+        ),
+    )
+
+
 async def older(tx: Connection, prefix_id: int, suffixes: Sequence[str], batch_id: int) -> set[str]:
     """Which of these suffixes have a row of another batch than this."""
     records = await tx.fetch(
@@ -184,7 +249,7 @@ async def rows(
     """The rows of these suffixes. Locked ones are locked in key order."""
     records = await connection.fetch(
         """SELECT batch_id, prefix_id, revision, status, suffix, suffix_shown, public_values,
-                  private_values
+                  private_values, template_id
              FROM identifier WHERE prefix_id = $1 AND suffix = ANY($2)"""
         + (" ORDER BY suffix FOR UPDATE" if lock else ""),
         prefix_id,
@@ -198,8 +263,8 @@ async def change(tx: Connection, before: Row, after: Row, action: Action, actor:
     revision = before.revision + 1
     await tx.execute(
         """INSERT INTO revision (prefix_id, suffix, revision, action, actor, request_id,
-                                 public_before, private_before)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+                                 public_before, private_before, template_before)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
         before.prefix_id,
         before.suffix,
         revision,
@@ -208,42 +273,49 @@ async def change(tx: Connection, before: Row, after: Row, action: Action, actor:
         actor.request_id,
         before.public,
         before.private,
+        before.template_id,
     )
     record = await tx.fetchrow(
         """UPDATE identifier
-              SET revision = $3, status = $4, public_values = $5, private_values = $6
+              SET revision = $3, status = $4, public_values = $5, private_values = $6,
+                  template_id = $7
             WHERE prefix_id = $1 AND suffix = $2
            RETURNING batch_id, prefix_id, revision, status, suffix, suffix_shown, public_values,
-                     private_values""",
+                     private_values, template_id""",
         before.prefix_id,
         before.suffix,
         revision,
         after.status,
         after.public,
         after.private,
+        after.template_id,
     )
     assert record is not None  # the row is locked and rows are never deleted
     return _row(record)
 
 
 async def find(connection: Connection, prefix: str, suffix: str) -> Found:
-    """Whether the prefix lives here, and the record if there is one, in one round trip."""
+    """Whether the prefix lives here, and the record if there is one, in one round trip. Of its
+    template there is the generation, which is enough for whoever has seen it before."""
     record = await connection.fetchrow(
         """SELECT p.prefix_id, p.prefix, p.enterprise_id, e.state AS enterprise_state, p.state,
                   p.hosting, p.routing, p.administrators,
                   i.batch_id, i.revision, i.status, i.suffix, i.suffix_shown, i.public_values,
-                  i.private_values, b.registered_at
+                  i.private_values, i.template_id, t.generation, b.registered_at
              FROM prefix p
              JOIN enterprise e USING (enterprise_id)
              LEFT JOIN identifier i ON i.prefix_id = p.prefix_id AND i.suffix = $2
              LEFT JOIN batch b ON b.batch_id = i.batch_id
+             LEFT JOIN template t ON t.template_id = i.template_id
             WHERE p.prefix = $1""",
         prefix,
         suffix,
     )
     if record is None:
         return Found(None, None, None)
-    row = _row(record) if record["suffix"] is not None else None
+    if record["suffix"] is None:
+        return Found(holding(record), None, None)
+    row = replace(_row(record), generation=record["generation"])
     return Found(holding(record), row, record["registered_at"])
 
 
@@ -252,7 +324,8 @@ async def history(
 ) -> list[Change]:
     """The changes of a record up to a revision, oldest first."""
     records = await connection.fetch(
-        """SELECT revision, changed_at, action, actor, public_before, private_before
+        """SELECT revision, changed_at, action, actor, public_before, private_before,
+                  template_before
              FROM revision WHERE prefix_id = $1 AND suffix = $2 AND revision <= $3
             ORDER BY revision""",
         prefix_id,
@@ -267,6 +340,7 @@ async def history(
             record["actor"],
             record["public_before"],
             record["private_before"],
+            record["template_before"],
         )
         for record in records
     ]
@@ -276,7 +350,7 @@ async def page(connection: Connection, prefix_id: int, after: str, limit: int) -
     """Live records of a prefix in order of their canonical suffix, those above `after`."""
     records = await connection.fetch(
         """SELECT batch_id, prefix_id, revision, status, suffix, suffix_shown, public_values,
-                  private_values
+                  private_values, template_id
              FROM identifier WHERE prefix_id = $1 AND suffix > $2 AND status = 1
             ORDER BY suffix LIMIT $3""",
         prefix_id,
@@ -308,39 +382,6 @@ async def count(connection: Connection, prefix_id: int) -> int:
     return number
 
 
-async def search(
-    connection: Connection, prefix_ids: Sequence[int], wanted: dict[str, str], limit: int
-) -> list[tuple[str, str]]:
-    """Live records that have, for every type wanted, a public value like the pattern.
-
-    Patterns are LIKE patterns, compared without case. Every record of the prefixes is taken apart.
-    """
-    records = await connection.fetch(
-        """SELECT p.prefix, coalesce(i.suffix_shown, i.suffix) AS shown
-             FROM identifier i JOIN prefix p USING (prefix_id)
-            WHERE i.prefix_id = ANY($1) AND i.status = 1 AND i.public_values <> '[]'
-              AND NOT EXISTS (
-                  SELECT FROM unnest($2::text[], $3::text[]) AS wish(type, pattern)
-                   WHERE NOT EXISTS (
-                       SELECT FROM jsonb_array_elements(i.public_values::jsonb) AS v
-                        WHERE upper(v ->> 'type') = upper(wish.type)
-                          AND v #>> '{data,value}' ILIKE wish.pattern))
-            ORDER BY i.prefix_id, i.suffix LIMIT $4""",
-        prefix_ids,
-        list(wanted),
-        list(wanted.values()),
-        limit,
-    )
-    return [(record["prefix"], record["shown"]) for record in records]
-
-
-async def owned(connection: Connection, enterprise_id: int) -> list[int]:
-    records = await connection.fetch(
-        "SELECT prefix_id FROM prefix WHERE enterprise_id = $1", enterprise_id
-    )
-    return [record["prefix_id"] for record in records]
-
-
 def _row(record: asyncpg.Record) -> Row:
     return Row(
         prefix_id=record["prefix_id"],
@@ -351,4 +392,5 @@ def _row(record: asyncpg.Record) -> Row:
         revision=record["revision"],
         status=record["status"],
         batch_id=record["batch_id"],
+        template_id=record["template_id"],
     )

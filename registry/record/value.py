@@ -97,7 +97,7 @@ def normalise(values: Iterable[ValueIn], *, now: datetime) -> tuple[Value, ...]:
     Raises InvalidValue, DuplicateIndex or TooLarge naming the value at fault as
     `values[<position>].<member>`.
     """
-    timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    timestamp = timestamp_of(now)
     result: list[Value] = []
     seen: set[int] = set()
     for position, value in enumerate(values):
@@ -118,6 +118,11 @@ def normalise(values: Iterable[ValueIn], *, now: datetime) -> tuple[Value, ...]:
         result.append(checked)
     result.sort(key=lambda value: value.index)
     return tuple(result)
+
+
+def timestamp_of(moment: datetime) -> str:
+    """A time as values carry it, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def encode(values: Sequence[Value]) -> str:

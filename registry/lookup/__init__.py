@@ -1,0 +1,1 @@
+"""Reverse lookup: from values to the identifiers that have them."""

@@ -1,0 +1,1 @@
+"""Data templates: what records hold, who may read it, and what need not be stored."""
