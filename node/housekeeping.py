@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import structlog
 
+from node.http.edge import DATABASE_AWAY
 from registry.access import store
 from registry.database import Database
 
@@ -24,6 +25,6 @@ async def run(database: Database, now: Callable[[], datetime]) -> None:
         try:
             async with database.connection() as connection:
                 await store.forget_idempotency(connection, older_than=now() - KEEP_ANSWERS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.warning("housekeeping-failed", error=type(error).__name__)
         await asyncio.sleep(PERIOD)
