@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 
 from cyclopts import App, CycloptsError
 
 from node.cli import (
+    INTERRUPTED,
     enterprise,
     key,
     migrate,
@@ -28,7 +28,7 @@ from node.serve import log_as_json
 from node.version import VERSION
 from registry.errors import BiaoshiError
 
-FAILED, MISUSED, INTERRUPTED = 1, 2, 128 + signal.SIGINT
+FAILED, MISUSED = 1, 2
 DEBUG = "BIAOSHI_DEBUG"
 HELP = """A secondary node of the Industrial Internet identifier system.
 工业互联网标识解析二级节点。
