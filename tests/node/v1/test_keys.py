@@ -29,7 +29,7 @@ async def test_a_key_is_shown_once_and_works(live: Live, owner: Enterprise) -> N
     listed = await live.ask("GET", "/v1/keys", key=owner.key)
     assert [item["label"] for item in listed.body] == ["first key", "second"]
     assert listed.body[1]["last_used_at"] is not None
-    assert secret.rpartition("_")[2] not in str(listed.body)
+    assert secret.split("_", 2)[2] not in str(listed.body)
 
 
 async def test_a_managing_key_registers_nothing(live: Live, owner: Enterprise) -> None:

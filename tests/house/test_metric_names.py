@@ -1,0 +1,57 @@
+"""Metrics are named as Prometheus asks, and their labels can't grow without end."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from prometheus_client.metrics_core import Metric
+
+from metrics.instruments import Instruments
+
+# Each has few values, all of them chosen by this program and none by a client.
+LABELS = {
+    "surface", "operation", "outcome", "source", "version", "python", "le", "protocol", "link",
+    "method", "kind", "state", "reason",
+}  # fmt: skip
+UNITS = ("seconds", "bytes", "ratio", "info", "total")
+# Gauges of a number of things, or of a state, which have no unit.
+COUNTS = re.compile(r".*(_items|_up|_count|_connections|_prefixes|_jobs)")
+FOREIGN_UNITS = re.compile(r"_(ms|millis|milliseconds|minutes|hours|days|kb|mb|percent)(_|$)")
+
+METRICS = list(Instruments("test").registry.collect())
+
+
+def named(metric: Metric) -> str:
+    return metric.name
+
+
+def test_there_are_some() -> None:
+    assert len(METRICS) >= 7
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=named)
+def test_a_name(metric: Metric) -> None:
+    assert re.fullmatch(r"biaoshi_[a-z][a-z0-9]*(_[a-z0-9]+)*", metric.name)
+    assert not FOREIGN_UNITS.search(metric.name), "units are Prometheus's base units"
+    assert "_total" not in metric.name  # the library adds it to counters
+    if metric.type == "histogram":
+        assert metric.name.endswith(UNITS)
+    if metric.type == "gauge":
+        assert metric.name.endswith(UNITS) or COUNTS.fullmatch(metric.name), metric.name
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=named)
+def test_a_description(metric: Metric) -> None:
+    assert metric.documentation[:1].isupper()
+    assert not metric.documentation.endswith(".")
+    assert 10 < len(metric.documentation) < 160
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=named)
+def test_labels(metric: Metric) -> None:
+    instrument = Instruments("test").registry._names_to_collectors[metric.name]
+    names = set(getattr(instrument, "_labelnames", ()))
+    names |= {label for sample in metric.samples for label in sample.labels}
+    assert names <= LABELS, f"{names - LABELS} of {metric.name}: can it grow without end?"
