@@ -127,7 +127,8 @@ class LineReader:
             try:
                 prefix, line = self._line(text)
             except BiaoshiError as error:
-                chunk.refusals.append(refused(self._number, named(text), error))
+                handle = "" if len(text) > MAX_LINE else named(text)  # a longer one may come cut
+                chunk.refusals.append(refused(self._number, handle, error))
             else:
                 if prefix in chunk.lines:
                     chunk.lines[prefix].append(line)
