@@ -3,6 +3,7 @@
 #   make run  [ARGS="--port 8080"]   the node, with its own PostgreSQL and a sandbox national node
 #   make test [ARGS="-k prefix"]     checks, then every test but the long ones
 #   make soak                        the long tests
+#   make bench [ARGS="--lines 5000000"]  ratios of speed, measured in one run
 #   make check                       lint, format, types, layers
 #   make pins [ARGS=--upgrade]       writes requirements/*.txt anew from pyproject.toml
 #   make clean                       removes .venv and caches; data in .data stay
@@ -13,7 +14,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check pins clean
+.PHONY: help run test soak bench check pins clean
 
 VENV := .venv
 PYTHON ?=
@@ -91,6 +92,9 @@ test: check
 
 soak: $(TEST)
 	@$(VENV)/bin/python -m pytest -m soak $(ARGS)
+
+bench: $(TEST)
+	@$(VENV)/bin/python -m loadtests.bench $(ARGS)
 
 pins:
 	@$(find_python)

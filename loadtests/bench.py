@@ -1,0 +1,228 @@
+"""Benchmarks of a node, as ratios measured in one run on one machine.
+
+    make bench [ARGS="--lines 5000000"]
+
+Absolute rates depend on the machine and on what else it does; the ratio to what PostgreSQL makes
+of the same rows, in the same minute, says what the node costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from loadtests import bulk, yardstick
+from node import foundation
+from node.app import open_node
+from node.embedded.postgres import EmbeddedPostgres
+from node.serve import probe
+from node.settings import Settings
+from registry.access.actor import console
+from registry.enterprise.subject import Subject
+from registry.prefix.prefixes import PrefixWish
+
+SUBJECT = Subject(
+    name="压力测试企业",
+    credit_code="91110108589104047H",
+    legal_person="测试",
+    contact_name="测试",
+    contact_phone="0760-22345678",
+    contact_email="bench@example.com",
+    address="广东省中山市",
+    industry="C3872",
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A line of the result. `target` is what the project wants; it is told, not tested."""
+
+    what: str
+    value: str
+    ratio: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Bench:
+    url: str
+    database_url: str
+    key: str
+    prefix: str
+    folder: Path
+
+
+@contextmanager
+def node(folder: Path) -> Iterator[Bench]:
+    """A durable PostgreSQL and a node of its own process, with an enterprise that may register."""
+    with EmbeddedPostgres(folder / "postgres") as server:
+        with probe("127.0.0.1", 0) as free:
+            port = free
+        settings = Settings(
+            database_url=server.url,
+            secondary_prefix="88.118",
+            sealing_key_file=str(folder / "sealing.key"),
+            port=port,
+            log_level="warning",
+        )
+        key, prefix = asyncio.run(_enterprise(settings))
+        with _serving(settings):
+            yield Bench(f"http://127.0.0.1:{port}", server.url, key, prefix, folder)
+
+
+async def _enterprise(settings: Settings) -> tuple[str, str]:
+    await foundation.prepare(settings)
+    async with open_node(settings) as opened:
+        wiring = opened.wiring
+        application = await wiring.enterprises.apply(console(), SUBJECT)
+        number = application.enterprise.enterprise_id
+        await wiring.enterprises.verify(console(), number, "benchmark")
+        prefix = await wiring.prefixes.request(console(), PrefixWish(enterprise_id=number))
+        await wiring.prefixes.approve(console(), prefix.prefix)
+        await wiring.prefixes.settle_review(console(), prefix.prefix, True, "")
+        return application.key.secret, prefix.prefix
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[None]:
+    environment = os.environ | {
+        f"BIAOSHI_{name.upper()}": str(getattr(settings, name))
+        for name in ("database_url", "secondary_prefix", "sealing_key_file", "port", "log_level")
+    }
+    process = subprocess.Popen([sys.executable, "-m", "node", "serve"], env=environment)
+    try:
+        _wait_for(f"http://127.0.0.1:{settings.port}/readyz", process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        if process.poll() is not None:
+            raise SystemExit("the node did not start")
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit("the node did not become ready")
+
+
+def streams(bench: Bench, lines: int, *, scattered: bool) -> list[Figure]:
+    """The bulk stream against raw COPY of the same rows."""
+    name = "random" if scattered else "serial"
+    source = bench.folder / f"{name}.ndjson"
+    bulk.write(source, bench.prefix, lines, scattered=scattered)
+    seconds, answer = bulk.stream(bench.url, bench.key, source)
+    if answer.summary["totals"]["created"] != lines:
+        raise SystemExit(f"not all were created: {answer.summary}")
+    rate = lines / seconds
+    copied = asyncio.run(yardstick.copy(bench.database_url, _rows(source)))
+    source.unlink()
+    target = "≥ 60,000/s" if scattered else "≥ 100,000/s, ratio ≥ 0.2"
+    figures = [
+        Figure(f"bulk stream, {name} suffixes", f"{rate:,.0f}/s", f"{rate / copied:.2f}", target),
+        Figure("  raw COPY of the same rows", f"{copied:,.0f}/s"),
+    ]
+    flat = _flatness(answer.committed, lines)
+    if flat is not None:
+        figures.append(Figure("  last fifth against the first", "", f"{flat:.2f}", "≥ 0.9"))
+    return figures
+
+
+def _rows(source: Path) -> Path:
+    """The rows of a file of registrations in COPY's text format."""
+    target = source.with_suffix(".copy")
+    with source.open() as lines, target.open("w") as out:
+        for line in lines:
+            item = json.loads(line)
+            value = json.dumps(item["values"]).replace("\\", "\\\\")
+            out.write(f"1\t1\t{item['handle'].partition('/')[2]}\t{value}\n")
+    return target
+
+
+def _flatness(committed: list[tuple[float, int]], lines: int) -> float | None:
+    """The rate over the last fifth of the lines, divided by that over the first."""
+    if len(committed) < 20:
+        return None
+
+    def rate(low: float, high: float) -> float:
+        inside = [(t, n) for t, n in committed if low * lines <= n <= high * lines]
+        return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
+
+    return rate(0.8, 1.0) / rate(0.0, 0.2)
+
+
+def singles(bench: Bench, count: int) -> list[Figure]:
+    """Concurrent PUTs against one connection's commits."""
+    alone = asyncio.run(yardstick.one_commit_each(bench.database_url))
+    command = [sys.executable, "-m", "loadtests.single", bench.url, bench.key, bench.prefix]
+    done = subprocess.run([*command, str(count), "64"], check=True, capture_output=True, text=True)
+    result = json.loads(done.stdout)
+    return [
+        Figure(
+            "single PUTs, 64 connections",
+            f"{result['rate']:,.0f}/s",
+            f"{result['rate'] / alone:.2f}",
+            "≥ 8,000/s, ratio ≥ 2",
+        ),
+        Figure(
+            "  their p50 / p99",
+            f"{result['p50_ms']:.1f} / {result['p99_ms']:.1f} ms",
+            target="p99 ≤ 50 ms",
+        ),
+        Figure("  one connection, a commit for each row", f"{alone:,.0f}/s"),
+    ]
+
+
+def show(figures: list[Figure]) -> None:
+    table = Table(title="Benchmarks of this run", title_justify="left")
+    for column in ("what", "measured", "ratio", "wanted"):
+        table.add_column(column, justify="left" if column in ("what", "wanted") else "right")
+    for figure in figures:
+        table.add_row(figure.what, figure.value, figure.ratio, figure.target)
+    Console(width=100).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--lines", type=int, default=1_000_000, help="lines of each bulk stream")
+    parser.add_argument("--puts", type=int, default=30_000, help="single registrations")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="biaoshi-bench-"))
+    folder.chmod(0o711)  # as root the server has an account of its own, which must get in
+    try:
+        with node(folder) as bench:
+            figures = [
+                *singles(bench, options.puts),
+                *streams(bench, options.lines, scattered=False),
+                Figure(
+                    "bytes per identifier, index included",
+                    f"{asyncio.run(yardstick.bytes_per_row(bench.database_url)):.0f}",
+                ),
+                *streams(bench, options.lines, scattered=True),
+            ]
+        show(figures)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

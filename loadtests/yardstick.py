@@ -1,0 +1,79 @@
+"""What PostgreSQL itself can do on this machine: the figures that a node's are divided by."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import asyncpg
+
+
+async def copy(url: str, source: Path) -> float:
+    """Rows per second of COPY into a table like `identifier`, index included. `source` is a file
+    in COPY's text format."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("DROP TABLE IF EXISTS copied")
+        await connection.execute("CREATE TABLE copied (LIKE identifier INCLUDING ALL)")
+        started = time.perf_counter()
+        status = await connection.copy_to_table(
+            "copied",
+            source=source,
+            columns=["batch_id", "prefix_id", "suffix", "public_values"],
+        )
+        seconds = time.perf_counter() - started
+        await connection.execute("DROP TABLE copied")
+    finally:
+        await connection.close()
+    return int(status.split()[1]) / seconds
+
+
+async def one_commit_each(url: str, seconds: float = 3.0) -> float:
+    """Rows per second of one connection that commits row by row, durably."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("DROP TABLE IF EXISTS single")
+        await connection.execute("CREATE TABLE single (LIKE identifier INCLUDING ALL)")
+        insert = await connection.prepare(
+            "INSERT INTO single (batch_id, prefix_id, suffix, public_values) VALUES (1, 1, $1, $2)"
+        )
+        rows, started = 0, time.perf_counter()
+        while (spent := time.perf_counter() - started) < seconds:
+            await insert.fetch(f"S{rows:09d}", '[{"index":1,"type":"URL"}]')
+            rows += 1
+        await connection.execute("DROP TABLE single")
+    finally:
+        await connection.close()
+    return rows / spent
+
+
+async def insert_select(url: str, count: int) -> float:
+    """Rows per second of `insert … select from generate_series` into a table like `identifier`."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("DROP TABLE IF EXISTS series")
+        await connection.execute("CREATE TABLE series (LIKE identifier INCLUDING ALL)")
+        started = time.perf_counter()
+        await connection.execute(
+            """INSERT INTO series (batch_id, prefix_id, suffix)
+               SELECT 1, 1, 'SN' || lpad(n::text, 10, '0') FROM generate_series(1, $1::bigint) n
+               ON CONFLICT DO NOTHING""",
+            count,
+        )
+        seconds = time.perf_counter() - started
+        await connection.execute("DROP TABLE series")
+    finally:
+        await connection.close()
+    return count / seconds
+
+
+async def bytes_per_row(url: str) -> float:
+    """Bytes on disk per identifier, its index included, the log not."""
+    connection = await asyncpg.connect(url)
+    try:
+        size, rows = await connection.fetchrow(
+            "SELECT pg_total_relation_size('identifier'), (SELECT count(*) FROM identifier)"
+        )
+    finally:
+        await connection.close()
+    return float(size) / max(int(rows), 1)
