@@ -60,6 +60,19 @@ class Instruments:
         build = Info("biaoshi_build", "The running program", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
 
+    def count(
+        self, surface: str, created: int, unchanged: int, revived: int, refused: int
+    ) -> None:
+        """Count what became of many identifiers at once."""
+        numbers = {
+            "created": created,
+            "unchanged": unchanged,
+            "revived": revived,
+            "refused": refused,
+        }
+        for outcome, number in numbers.items():
+            self.verdicts.labels(surface, outcome).inc(number)
+
     def exposition(self) -> bytes:
         """The present values in Prometheus's text format."""
         return generate_latest(self.registry)

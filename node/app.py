@@ -36,9 +36,13 @@ from registry.access.once import OnceRunner
 from registry.code.allocation import Codes
 from registry.database import Database, connect
 from registry.enterprise.enterprises import Enterprises
+from registry.job.block import BlockWork
+from registry.job.job import JobKind
+from registry.job.jobs import Jobs
+from registry.job.worker import Shift, Worker
 from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
-from registry.record.bulk import Bulk
+from registry.record.bulk import Bulk, Tally
 from registry.record.catalogue import Catalogue
 from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
@@ -108,6 +112,8 @@ def _assemble(
     local = LocalLink(catalogue)
     registrar = Registrar(database, form)
     singles = GroupCommit(partial(registrar.grant, method=Method.SINGLE))
+    bulk = Bulk(database, form)
+    worker = _worker(settings, database, form, bulk, instruments)
     wiring = Wiring(
         settings=settings,
         instruments=instruments,
@@ -131,19 +137,23 @@ def _assemble(
         templates=Templates(database, once, form.shelf),
         grants=Grants(database, once, _now),
         registrar=registrar,
-        bulk=Bulk(database, form),
+        bulk=bulk,
         singles=singles,
+        jobs=Jobs(database, once, form, worker.wake),
         catalogue=catalogue,
         local=local,
         chain=Chain([local, _recursive(settings, session, catalogue, national)]),
         now=_now,
         uplink=sender,
     )
-    # Two committers: one group forms while the other's commit reaches the disk.
+    # Two committers: one group forms while the other's commit reaches the disk. Two workers: a
+    # small job need not wait for a large file to be opened.
     background: list[Work] = [
         partial(housekeeping.run, database, _now),
         singles.run,
         singles.run,
+        worker.run,
+        worker.run,
     ]
     if sender:
         background.append(sender.run)
@@ -156,6 +166,18 @@ def _application(wiring: Wiring) -> web.Application:
     app.add_routes([*health.routes(), *v1.routes(), *docs.routes(v1.OPERATIONS, version=VERSION)])
     app.add_routes(handle_json.routes())
     return app
+
+
+def _worker(
+    settings: Settings, database: Database, form: Form, bulk: Bulk, instruments: Instruments
+) -> Worker:
+    def count(kind: JobKind, tally: Tally) -> None:
+        instruments.count(
+            kind, tally.created, tally.unchanged, tally.revived, len(tally.refusals)
+        )
+
+    shift = Shift(settings.job_lease_seconds, partial(secrets.token_hex, 8), count)
+    return Worker(database, form.sealing, {JobKind.BLOCK: BlockWork(bulk, form)}, shift)
 
 
 def _redis(settings: Settings) -> Redis | None:

@@ -12,8 +12,10 @@ import structlog
 from node.http.edge import DATABASE_AWAY
 from registry.access import store
 from registry.database import Database
+from registry.job import store as jobs
 
 KEEP_ANSWERS = timedelta(days=7)  # how long an Idempotency-Key is remembered
+KEEP_JOBS = timedelta(days=30)  # how long the verdicts of a job and its file are kept
 PERIOD = 3600.0  # seconds
 
 log = structlog.get_logger()
@@ -25,6 +27,8 @@ async def run(database: Database, now: Callable[[], datetime]) -> None:
         try:
             async with database.connection() as connection:
                 await store.forget_idempotency(connection, older_than=now() - KEEP_ANSWERS)
+            ended = now() - KEEP_JOBS
+            await database.transaction(lambda tx: jobs.forget(tx, finished_before=ended))
         except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.warning("housekeeping-failed", error=type(error).__name__)
         await asyncio.sleep(PERIOD)

@@ -92,6 +92,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bool,
         _about("Let resolvers elsewhere have private or loopback addresses; for tests and demos"),
     ] = False
+    job_lease_seconds: Annotated[
+        Annotated[float, Meta(ge=0.5, le=3600)],
+        _about("After this long without a sign of life a process's jobs are taken over"),
+    ] = 15.0
     drain_seconds: Annotated[
         Seconds, _about("Time that requests under way get to end when the node stops")
     ] = 10.0

@@ -18,6 +18,7 @@ from registry.access.keyring import Keyring
 from registry.code.allocation import Codes
 from registry.database import Database
 from registry.enterprise.enterprises import Enterprises
+from registry.job.jobs import Jobs
 from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
 from registry.record.bulk import Bulk
@@ -50,6 +51,7 @@ class Wiring:
     registrar: Registrar
     bulk: Bulk
     singles: GroupCommit  # registrations that arrive one by one
+    jobs: Jobs
     catalogue: Catalogue
     local: LocalLink  # this node's own records alone
     chain: Chain  # the local link, then recursion

@@ -29,6 +29,7 @@ CHINESE = {
     "Keys": "密钥",
     "Codes": "编码",
     "Identifiers": "标识",
+    "Jobs": "任务",
     "Resolution": "解析",
     "Operation": "运行",
 }

@@ -26,6 +26,7 @@ _SUBJECT: Final = {
 PARAMETERS: Final[Mapping[str, Any]] = {
     "enterprise_id": 1,
     "handle": "88.118.1/SN-00000001",
+    "job_id": 1,
     "key_id": "ABCDEFGH2345",
     "prefix": "88.118.1",
     "reservation_id": 1,
@@ -58,6 +59,7 @@ BODIES: Final[Mapping[str, Any]] = {
     },
     "createKey": {"label": "line 3", "scopes": ["register"]},
     "reserveCodes": {"pattern": "SN-{yyyy}{mm}-{serial:06d}{check:mod10}", "count": 500},
+    "addBlock": {"pattern": "SN-{serial:08d}", "start": 1, "count": 1000, "values": _VALUES[1:]},
     "registerIdentifiers": [
         {"handle": "88.118.1/SN-00000001", "values": _VALUES},
         {"handle": "88.118.1/SN-00000002", "values": _VALUES[1:]},

@@ -239,7 +239,7 @@ def _responses(operation: Operation, schemas: Schemas) -> Part:
 
 def _success(operation: Operation, schemas: Schemas, status: int, meaning: str) -> Part:
     names = ["X-Request-Id"]
-    if status == HTTPStatus.CREATED:
+    if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
         names.append("Location")
     if operation.conditional or _has_revision(operation.answer):
         names.append("ETag")

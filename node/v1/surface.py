@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from node.http.edge import problem_surface
-from node.v1 import codes, enterprises, identifiers, keys, prefixes, resolution
+from node.v1 import codes, enterprises, identifiers, jobs, keys, prefixes, resolution
 
 OPERATIONS = (
     *enterprises.OPERATIONS,
@@ -13,6 +13,7 @@ OPERATIONS = (
     *keys.OPERATIONS,
     *codes.OPERATIONS,
     *identifiers.OPERATIONS,
+    *jobs.OPERATIONS,
     *resolution.OPERATIONS,
 )
 SURFACE = problem_surface("v1", "/v1")

@@ -1,0 +1,170 @@
+"""Jobs: serial blocks, and how far they are."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from node.v1.item import Content, values_of
+from node.v1.operation import Call, Operation, Reply
+from node.v1.types import Limit, Number, Page
+from registry import errors
+from registry.code.allocation import BEIJING
+from registry.job.block import MAX_COUNT, BlockWish
+from registry.job.job import Job, JobNotFound, JobRefusal, JobState
+
+TAG = "Jobs"
+
+
+class BlockRequest(Content, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Identifiers to register whose suffixes are consecutive codes of a pattern with a serial. All
+    have the same content; what shall differ comes from a template's patterns."""
+
+    pattern: Annotated[str, Meta(min_length=1, max_length=1024)]
+    count: Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+    start: Annotated[
+        int | None, Meta(description="The first serial; default the next one that is free")
+    ] = None
+    on: Annotated[date | None, Meta(description="The day for date parts; default today")] = None
+    revive: Annotated[bool, Meta(description="Bring withdrawn identifiers back")] = False
+
+
+class JobList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    prefix: Annotated[str, Meta(max_length=64)] | None = None
+    state: JobState | None = None
+    after: Annotated[Number | None, Meta(description="Continue behind this job")] = None
+    limit: Limit = 100
+
+
+class RefusalList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    after: Annotated[Number, Meta(description="Continue behind this line")] = 0
+    limit: Limit = 100
+
+
+async def block_added(call: Call) -> Reply:
+    body: BlockRequest = call.body
+    now = call.wiring.now()
+    wish = BlockWish(
+        pattern=body.pattern,
+        count=body.count,
+        start=body.start,
+        on=body.on or now.astimezone(BEIJING).date(),
+        values=values_of(body, now),
+        revive=body.revive,
+    )
+    job = await call.wiring.jobs.add_block(call.actor, call.path["prefix"], wish, call.once)
+    return Reply(job, headers=location(job))
+
+
+async def listed(call: Call) -> Reply:
+    query: JobList = call.query
+    jobs = await call.wiring.jobs.page(
+        call.actor,
+        prefix=query.prefix,
+        state=query.state,
+        after=query.after,
+        limit=query.limit,
+    )
+    return Reply(Page(jobs, str(jobs[-1].job_id) if len(jobs) == query.limit else None))
+
+
+async def shown(call: Call) -> Reply:
+    return Reply(await call.wiring.jobs.get(call.actor, call.number))
+
+
+async def refusals(call: Call) -> Reply:
+    query: RefusalList = call.query
+    found = await call.wiring.jobs.refusals(call.actor, call.number, query.after, query.limit)
+    return Reply(Page(found, str(found[-1].line) if len(found) == query.limit else None))
+
+
+async def cancelled(call: Call) -> Reply:
+    return Reply(await call.wiring.jobs.cancel(call.actor, call.number))
+
+
+def location(job: Job) -> dict[str, str]:
+    return {"Location": f"/v1/jobs/{job.job_id}"}
+
+
+_ADMISSION = (
+    errors.NotPrefixOwner,
+    errors.EnterpriseNotVerified,
+    errors.EnterpriseSuspended,
+    errors.PrefixNotActive,
+    errors.PrefixElsewhere,
+    errors.PrefixNotFound,
+)
+
+OPERATIONS = (
+    Operation(
+        name="addBlock",
+        tag=TAG,
+        summary="Register a block of serial numbers",
+        description="The node expands the pattern and registers chunk by chunk; the job tells how "
+        "far it is. Identifiers that exist with the same content are unchanged, so a block may be "
+        "sent again; with other content they are refused. Later reservations of codes and blocks "
+        "without a start begin behind the block.",
+        method="POST",
+        path="/v1/prefixes/{prefix:segment}/blocks",
+        handler=block_added,
+        body=BlockRequest,
+        answer=Job,
+        status=202,
+        errors=(
+            errors.InvalidPattern,
+            errors.CodesExhausted,
+            errors.InvalidIdentifier,
+            errors.InvalidValue,
+            errors.DuplicateIndex,
+            errors.UnknownTemplate,
+            *_ADMISSION,
+        ),
+        once=True,
+    ),
+    Operation(
+        name="listJobs",
+        tag=TAG,
+        summary="List jobs, the newest first",
+        method="GET",
+        path="/v1/jobs",
+        handler=listed,
+        query=JobList,
+        answer=Page[Job],
+    ),
+    Operation(
+        name="getJob",
+        tag=TAG,
+        summary="Show how far a job is",
+        method="GET",
+        path="/v1/jobs/{job_id:number}",
+        handler=shown,
+        answer=Job,
+        errors=(JobNotFound,),
+    ),
+    Operation(
+        name="listRefusals",
+        tag=TAG,
+        summary="List a job's first refusals",
+        description="At most 1000 of a job. The verdicts have all.",
+        method="GET",
+        path="/v1/jobs/{job_id:number}/refusals",
+        handler=refusals,
+        query=RefusalList,
+        answer=Page[JobRefusal],
+        errors=(JobNotFound,),
+    ),
+    Operation(
+        name="cancelJob",
+        tag=TAG,
+        summary="Cancel a job",
+        description="It ends after the chunk that is being committed. What it registered stays.",
+        method="POST",
+        path="/v1/jobs/{job_id:number}/cancel",
+        handler=cancelled,
+        answer=Job,
+        errors=(JobNotFound, errors.WrongState),
+    ),
+)

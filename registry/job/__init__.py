@@ -1,0 +1,1 @@
+"""Jobs: serial blocks and uploads, which go on after their request and survive any crash."""
