@@ -60,9 +60,7 @@ class Instruments:
         build = Info("biaoshi_build", "The running program", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
 
-    def count(
-        self, surface: str, created: int, unchanged: int, revived: int, refused: int
-    ) -> None:
+    def count(self, surface: str, created: int, unchanged: int, revived: int, refused: int) -> None:
         """Count what became of many identifiers at once."""
         numbers = {
             "created": created,

@@ -172,9 +172,7 @@ def _worker(
     settings: Settings, database: Database, form: Form, bulk: Bulk, instruments: Instruments
 ) -> Worker:
     def count(kind: JobKind, tally: Tally) -> None:
-        instruments.count(
-            kind, tally.created, tally.unchanged, tally.revived, len(tally.refusals)
-        )
+        instruments.count(kind, tally.created, tally.unchanged, tally.revived, len(tally.refusals))
 
     shift = Shift(settings.job_lease_seconds, partial(secrets.token_hex, 8), count)
     return Worker(database, form.sealing, {JobKind.BLOCK: BlockWork(bulk, form)}, shift)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import asyncpg
 import structlog
@@ -27,8 +28,8 @@ async def run(database: Database, now: Callable[[], datetime]) -> None:
         try:
             async with database.connection() as connection:
                 await store.forget_idempotency(connection, older_than=now() - KEEP_ANSWERS)
-            ended = now() - KEEP_JOBS
-            await database.transaction(lambda tx: jobs.forget(tx, finished_before=ended))
+            forget = partial(jobs.forget, finished_before=now() - KEEP_JOBS)
+            await database.transaction(forget)
         except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.warning("housekeeping-failed", error=type(error).__name__)
         await asyncio.sleep(PERIOD)
