@@ -38,7 +38,7 @@ SURFACE = "stream"
 MAX_LINE = 1024 * 1024  # bytes
 CHUNK_LINES = 10_000
 CHUNK_BYTES = 8 * 1024 * 1024
-SLICE = 1_000  # lines or verdicts without letting other requests have their turn
+SLICE = 250  # lines or verdicts without letting other requests have their turn
 PAUSE = 0.5  # seconds without a byte: the client may wait for verdicts on what it sent
 SILENCE = 600.0  # seconds; aiohttp waits for ever, for the rest of a body it cannot parse too
 MAX_NAMED = 255
@@ -200,10 +200,10 @@ class Stream:
     async def _commit_all(self) -> None:
         """Commit chunk after chunk; while one is committed the next is read."""
         async with aclosing(self._chunks()) as chunks:
-            coming = asyncio.create_task(anext(chunks, None))
+            coming = asyncio.create_task(_next(chunks))
             try:
                 while (chunk := await coming) is not None:
-                    coming = asyncio.create_task(anext(chunks, None))
+                    coming = asyncio.create_task(_next(chunks))
                     await self._settle(chunk)
             finally:
                 coming.cancel()
@@ -272,6 +272,10 @@ async def receive(request: web.Request, wiring: Wiring, terms: Terms) -> web.Str
     """Answer a bulk stream."""
     terms.actor.require_known()
     return await Stream(request, wiring, terms).run()
+
+
+async def _next(chunks: AsyncGenerator[Chunk, None]) -> Chunk | None:
+    return await anext(chunks, None)
 
 
 async def lines(content: StreamReader) -> AsyncGenerator[list[bytes], None]:

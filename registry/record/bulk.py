@@ -6,6 +6,7 @@ looked at one by one, and identical content is recognised by its text.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ from registry.record.value import Value, decode, encode
 
 # Only a real time stands like this: inside a string every quotation mark is escaped.
 _TIMES = re.compile(r',"timestamp":"[^"]*"')
+
+TURN = 250  # lines sealed or compared without letting other tasks have their turn
 
 
 class Line(NamedTuple):
@@ -148,7 +151,7 @@ class _Run:
             self._planned = {line.suffix: self._row(holding, line) for line in absent}
             return [line for line in lines if line.suffix in known]
         (batch_id,) = await store.batch_ids(self._tx, 1)
-        sealed = self._sealed(holding, lines)
+        sealed = await self._sealed(holding, lines)
         created = await store.insert_many(
             self._tx,
             holding.prefix_id,
@@ -168,11 +171,15 @@ class _Run:
         older = await store.older(self._tx, holding.prefix_id, suffixes, batch_id)
         return [line for line in lines if line.suffix in older]
 
-    def _sealed(self, holding: Holding, lines: list[Line]) -> list[Row] | None:
+    async def _sealed(self, holding: Holding, lines: list[Line]) -> list[Row] | None:
         """The rows of lines of which some have values of any kind; None where none has."""
         if all(line.values is None for line in lines):
             return None
-        return [self._row(holding, line) for line in lines]
+        rows: list[Row] = []
+        for start in range(0, len(lines), TURN):
+            rows += [self._row(holding, line) for line in lines[start : start + TURN]]
+            await asyncio.sleep(0)
+        return rows
 
     def _row(self, holding: Holding, line: Line) -> Row:
         row = Row(holding.prefix_id, line.suffix, line.shown, line.public, None)
@@ -186,7 +193,9 @@ class _Run:
         lock = self._terms.revive and not self._terms.dry_run
         stored = await store.rows(self._tx, holding.prefix_id, suffixes, lock=lock)
         stored |= self._planned
-        for line in sorted(lines):
+        for position, line in enumerate(sorted(lines), 1):
+            if position % TURN == 0:
+                await asyncio.sleep(0)
             before = stored[line.suffix]
             if before.live:
                 self._compare(holding, line, before)
