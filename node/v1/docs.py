@@ -28,6 +28,7 @@ CHINESE = {
     "Prefixes": "前缀",
     "Keys": "密钥",
     "Codes": "编码",
+    "Templates": "数据模板",
     "Identifiers": "标识",
     "Jobs": "任务",
     "Resolution": "解析",

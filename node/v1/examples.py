@@ -22,14 +22,48 @@ _SUBJECT: Final = {
     "website": "https://www.example.com",
 }
 
+_TEMPLATE: Final = {
+    "version": "pump-v1",
+    "industryCategory": "C",
+    "industrySpecific": "34",
+    "industryTrade": "344",
+    "industrySubclass": "3441",
+    "type": 1,
+    "description": "离心泵",
+    "items": [
+        {
+            "name": "产品网页",
+            "idType": "URL",
+            "idIndex": 2000,
+            "pattern": "https://www.example.com/pumps/{suffix:url}",
+            "searchable": True,
+        },
+        {
+            "name": "额定功率（kW）",
+            "idType": "POWER",
+            "idIndex": 2001,
+            "required": True,
+            "metadata": {"type": "number", "minLength": 1, "maxLength": 10},
+        },
+        {
+            "name": "质检报告",
+            "idType": "INSPECTION",
+            "idIndex": 2002,
+            "visibility": "granted",
+        },
+    ],
+}
+
 # By the name of the parameter.
 PARAMETERS: Final[Mapping[str, Any]] = {
     "enterprise_id": 1,
     "handle": "88.118.1/SN-00000001",
     "job_id": 1,
     "key_id": "ABCDEFGH2345",
+    "grant_id": 1,
     "prefix": "88.118.1",
     "reservation_id": 1,
+    "version": "pump-v1",
 }
 
 # By the name of the operation.
@@ -60,6 +94,21 @@ BODIES: Final[Mapping[str, Any]] = {
     "createKey": {"label": "line 3", "scopes": ["register"]},
     "reserveCodes": {"pattern": "SN-{yyyy}{mm}-{serial:06d}{check:mod10}", "count": 500},
     "addBlock": {"pattern": "SN-{serial:08d}", "start": 1, "count": 1000, "values": _VALUES[1:]},
+    "createTemplate": _TEMPLATE,
+    "amendTemplate": {
+        "items": [
+            {
+                "idIndex": 2000,
+                "idType": "URL",
+                "pattern": "https://www.example.com/p?code={handle:url}",
+            }
+        ]
+    },
+    "grantItems": {
+        "enterprise_id": 2,
+        "template": "pump-v1",
+        "expires_at": "2027-12-31T16:00:00Z",
+    },
     "registerIdentifiers": [
         {"handle": "88.118.1/SN-00000001", "values": _VALUES},
         {"handle": "88.118.1/SN-00000002", "values": _VALUES[1:]},

@@ -5,13 +5,23 @@ from __future__ import annotations
 from aiohttp import web
 
 from node.http.edge import problem_surface
-from node.v1 import codes, enterprises, identifiers, jobs, keys, prefixes, resolution
+from node.v1 import (
+    codes,
+    enterprises,
+    identifiers,
+    jobs,
+    keys,
+    prefixes,
+    resolution,
+    templates,
+)
 
 OPERATIONS = (
     *enterprises.OPERATIONS,
     *prefixes.OPERATIONS,
     *keys.OPERATIONS,
     *codes.OPERATIONS,
+    *templates.OPERATIONS,
     *identifiers.OPERATIONS,
     *jobs.OPERATIONS,
     *resolution.OPERATIONS,

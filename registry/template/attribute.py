@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from registry.errors import InvalidAttribute, InvalidIdentifier
 from registry.identifier import Identifier
-from registry.template.template import Item, ItemType
+from registry.template.template import ItemType, TemplateItem
 
 MAX_NUMBER = 64  # characters
 
@@ -21,7 +21,7 @@ _TIME = re.compile(
 )
 
 
-def check_text(item: Item, given: Any) -> str:
+def check_text(item: TemplateItem, given: Any) -> str:
     """The text of a value, as it is stored. Raises InvalidAttribute: type, length or required."""
     if item.metadata.type is ItemType.STRING:
         text = _string(item, given)
@@ -48,7 +48,7 @@ def _shown(id_type: str) -> str:
     return id_type[:128].encode("utf-8", "replace").decode()
 
 
-def _string(item: Item, given: Any) -> str:
+def _string(item: TemplateItem, given: Any) -> str:
     if not isinstance(given, str):
         refuse(item.id_type, "type", f"{item.name} is a string")
     if "\0" in given or not _encodable(given):
@@ -56,7 +56,7 @@ def _string(item: Item, given: Any) -> str:
     return given
 
 
-def _number(item: Item, given: Any) -> str:
+def _number(item: TemplateItem, given: Any) -> str:
     """A decimal number, as a JSON number or as text, which keeps its zeros."""
     text = given
     if isinstance(given, int | float) and not isinstance(given, bool):
@@ -73,7 +73,7 @@ def _plain(number: int | float) -> str:
     return f"{Decimal(repr(number)):f}".removesuffix(".0")
 
 
-def _date(item: Item, given: Any) -> str:
+def _date(item: TemplateItem, given: Any) -> str:
     try:
         if isinstance(given, str) and _DAY.fullmatch(given):
             date.fromisoformat(given)
@@ -90,7 +90,7 @@ def _date(item: Item, given: Any) -> str:
     )
 
 
-def _reference(item: Item, given: Any) -> str:
+def _reference(item: TemplateItem, given: Any) -> str:
     try:
         return Identifier.parse(given if isinstance(given, str) else "").text
     except InvalidIdentifier as error:

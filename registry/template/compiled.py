@@ -30,8 +30,8 @@ from registry.template.template import (
     FIRST_INDEX,
     TEMPLATE_INDEX,
     TEMPLATE_TYPE,
-    Item,
     Template,
+    TemplateItem,
     Visibility,
 )
 
@@ -40,13 +40,13 @@ from registry.template.template import (
 class _Slot:
     """An item ready for use."""
 
-    item: Item
+    item: TemplateItem
     index: int
     permissions: str
     pattern: ValuePattern | None
 
     @classmethod
-    def of(cls, item: Item) -> _Slot:
+    def of(cls, item: TemplateItem) -> _Slot:
         pattern = None if item.pattern is None else ValuePattern.parse(item.pattern, "pattern")
         permissions = DEFAULT_PERMISSIONS if item.public else PRIVATE_PERMISSIONS
         return cls(item, item.id_index, permissions, pattern)

@@ -24,10 +24,10 @@ from registry.template.template import (
     MAX_TYPE,
     MAX_VERSION,
     TEMPLATE_TYPE,
-    Item,
     ItemState,
     ItemType,
     Metadata,
+    TemplateItem,
     TemplateType,
     Visibility,
 )
@@ -86,7 +86,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     industry_trade: str = ""
     industry_subclass: str = ""
     description: str = ""
-    items: tuple[Item, ...] = ()
+    items: tuple[TemplateItem, ...] = ()
 
     def changed(self, wish: TemplateChange) -> Definition:
         """The definition after a wish. Raises InvalidTemplate naming the member and the rule."""
@@ -119,7 +119,7 @@ def _given(wish: msgspec.Struct) -> dict[str, object]:
     return {name: value for name, value in members.items() if value is not UNSET}
 
 
-def _merged(items: Sequence[Item], wishes: Sequence[ItemWish]) -> tuple[Item, ...]:
+def _merged(items: Sequence[TemplateItem], wishes: Sequence[ItemWish]) -> tuple[TemplateItem, ...]:
     """The items after wishes, ascending by index."""
     merged = {(item.id_index, item.id_type): item for item in items}
     places: dict[tuple[int, str], str] = {}
@@ -134,14 +134,14 @@ def _merged(items: Sequence[Item], wishes: Sequence[ItemWish]) -> tuple[Item, ..
     return tuple(sorted(merged.values(), key=lambda item: item.id_index))
 
 
-def _changed(item: Item | None, wish: ItemWish, where: str) -> Item:
+def _changed(item: TemplateItem | None, wish: ItemWish, where: str) -> TemplateItem:
     given = _given(wish)
     if item is not None:
         after = msgspec.structs.replace(item, **given)
     elif "name" not in given:
         _refuse(f"{where}.name", "name-needed", "a new item needs a name")
     else:
-        after = Item(**given)  # type: ignore[arg-type]  # members of ItemWish are Item's
+        after = TemplateItem(**given)  # type: ignore[arg-type]  # of its members
     _check_item(after, where)
     return after
 
@@ -161,7 +161,7 @@ def _check(definition: Definition) -> None:
         _refuse("description", "description-text", "printable text and line ends only")
 
 
-def _given_bytes(item: Item) -> int:
+def _given_bytes(item: TemplateItem) -> int:
     """The most that the item can add to a record. Disabled ones count: they may come back."""
     if item.default is None and item.pattern is None:
         return 0
@@ -170,7 +170,7 @@ def _given_bytes(item: Item) -> int:
     return len(msgspec.json.encode((item.id_type, text))) + filled + _VALUE_BYTES
 
 
-def _check_unique(items: Iterable[Item], places: dict[tuple[int, str], str]) -> None:
+def _check_unique(items: Iterable[TemplateItem], places: dict[tuple[int, str], str]) -> None:
     """Indexes, names and types are unique; types compare without case."""
     seen: set[tuple[str, object]] = set()
     # Those that were there come first, so that the wish is at fault.
@@ -187,7 +187,7 @@ def _check_unique(items: Iterable[Item], places: dict[tuple[int, str], str]) -> 
             seen.add((member, value))
 
 
-def _check_item(item: Item, where: str) -> None:
+def _check_item(item: TemplateItem, where: str) -> None:
     _check_names(item, where)
     metadata = item.metadata
     if metadata.min_length > metadata.max_length:
@@ -203,7 +203,7 @@ def _check_item(item: Item, where: str) -> None:
         _check_pattern(item, f"{where}.pattern")
 
 
-def _check_names(item: Item, where: str) -> None:
+def _check_names(item: TemplateItem, where: str) -> None:
     for member, text in (("idType", item.id_type), ("name", item.name)):
         if not text.isprintable() or text != text.strip():
             _refuse(f"{where}.{member}", f"{member}-text", "printable text without outer blanks")
@@ -212,7 +212,7 @@ def _check_names(item: Item, where: str) -> None:
         _refuse(f"{where}.idType", "idType-reserved", "this type has a meaning of its own")
 
 
-def _check_default(item: Item, field: str) -> None:
+def _check_default(item: TemplateItem, field: str) -> None:
     """A default obeys the item's own rules."""
     try:
         text = check_text(item, item.default)
@@ -222,7 +222,7 @@ def _check_default(item: Item, field: str) -> None:
         _refuse(field, "default-text", "a default has no control characters")
 
 
-def _check_pattern(item: Item, field: str) -> None:
+def _check_pattern(item: TemplateItem, field: str) -> None:
     pattern = item.pattern or ""
     if item.metadata.type not in (ItemType.STRING, ItemType.REFERENCE):
         _refuse(field, "pattern-type", "only strings and references have patterns")

@@ -13,7 +13,7 @@ import msgspec
 from registry.access.actor import Actor
 from registry.database import Connection, storable
 from registry.template.definition import Definition
-from registry.template.template import Item, Template, TemplateType
+from registry.template.template import Template, TemplateItem, TemplateType
 
 _COLUMNS = """t.template_id, t.prefix_id, p.prefix, t.version, t.type, t.industry_category,
               t.industry_specific, t.industry_trade, t.industry_subclass, t.description, t.items,
@@ -282,8 +282,8 @@ def _as_of(current: Stored, row: asyncpg.Record) -> Stored:
     return Stored(current.template_id, current.prefix_id, current.used, template)
 
 
-def _items(text: str) -> tuple[Item, ...]:
-    return msgspec.json.decode(text, type=tuple[Item, ...])
+def _items(text: str) -> tuple[TemplateItem, ...]:
+    return msgspec.json.decode(text, type=tuple[TemplateItem, ...])
 
 
 def _json(value: object) -> str:

@@ -52,7 +52,7 @@ class Visibility(StrEnum):
     PRIVATE = "private"
 
 
-class Metadata(msgspec.Struct, frozen=True, rename="camel"):
+class Metadata(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """The rules for an item's values. Lengths are in characters."""
 
     type: ItemType = ItemType.STRING
@@ -60,7 +60,7 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
     max_length: Annotated[int, Meta(ge=1, le=MAX_LENGTH)] = 255
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class TemplateItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One kind of value that records hold. Where a record gives none, it has the `default`, or the
     text that the `pattern` makes of `{prefix}`, `{suffix}` and `{handle}`, percent-encoded as
     `{suffix:url}`."""
@@ -97,7 +97,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     industry_trade: str
     industry_subclass: str
     description: str
-    items: tuple[Item, ...]
+    items: tuple[TemplateItem, ...]
     generation: int
     created_at: datetime
     created_by: str
