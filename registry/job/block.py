@@ -19,8 +19,8 @@ from registry.prefix.prefix import Holding
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Terms
 from registry.record.registration import Method
-from registry.record.series import Series
 from registry.record.value import Value
+from registry.series.series import Series
 
 MAX_COUNT = 100_000_000
 CHUNK = 20_000  # serials

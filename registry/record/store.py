@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
-from itertools import repeat
 
 import asyncpg
 
@@ -180,104 +179,6 @@ async def insert_many(
         actor.request_id,
     )
     return created
-
-
-async def any_between(connection: Connection, prefix_id: int, first: str, last: str) -> bool:
-    """Whether a row, live or not, lies between these suffixes, both included."""
-    found: bool = await connection.fetchval(
-        """SELECT EXISTS (SELECT FROM identifier
-                           WHERE prefix_id = $1 AND suffix BETWEEN $2 AND $3)""",
-        prefix_id,
-        first,
-        last,
-    )
-    return found
-
-
-async def copy_in(
-    tx: Connection,
-    prefix_id: int,
-    batch_id: int,
-    *,
-    suffixes: Sequence[str],
-    shown: Sequence[str] | None,
-    public: str | None,
-    method: int,
-    actor: Actor,
-) -> None:
-    """Insert the rows of one batch, which share what they hold, and the batch. Sorted by suffix, as
-    for `insert`. Raises UniqueViolationError where one exists."""
-    await tx.execute(
-        """INSERT INTO batch (batch_id, prefix_id, method, created, actor, request_id)
-           VALUES ($1, $2, $3, $4, $5, $6)""",
-        batch_id,
-        prefix_id,
-        method,
-        len(suffixes),
-        actor.name,
-        actor.request_id,
-    )
-    await tx.copy_records_to_table(
-        "identifier",
-        columns=("batch_id", "prefix_id", "suffix", "suffix_shown", "public_values"),
-        records=zip(
-            repeat(batch_id, len(suffixes)),
-            repeat(prefix_id),
-            suffixes,
-            repeat(None) if shown is None else shown,
-            repeat(public),
-            strict=False,
-        ),
-    )
-
-
-async def any_between(connection: Connection, prefix_id: int, first: str, last: str) -> bool:
-    """Whether a row, live or not, lies between these suffixes, both included."""
-    found: bool = await connection.fetchval(
-        """SELECT EXISTS (SELECT FROM identifier
-                           WHERE prefix_id = $1 AND suffix BETWEEN $2 AND $3)""",
-        prefix_id,
-        first,
-        last,
-    )
-    return found
-
-
-async def copy_in(
-    tx: Connection,
-    prefix_id: int,
-    batch_id: int,
-    *,
-    suffixes: Sequence[str],
-    shown: Sequence[str] | None,
-    public: str | None,
-    method: int,
-    actor: Actor,
-) -> None:
-    """Insert the rows of one batch, which share what they hold, and the batch. Sorted by suffix, as
-    for `insert`. Raises UniqueViolationError where one exists."""
-    await tx.execute(
-        """INSERT INTO batch (batch_id, prefix_id, method, created, actor, request_id)
-           VALUES ($1, $2, $3, $4, $5, $6)""",
-        batch_id,
-        prefix_id,
-        method,
-        len(suffixes),
-        actor.name,
-        actor.request_id,
-    )
-    await tx.copy_records_to_table(
-        "identifier",
-        columns=("batch_id", "prefix_id", "suffix", "suffix_shown", "public_values"),
-        records=zip(
-            repeat(batch_id, len(suffixes)),
-            repeat(prefix_id),
-            suffixes,
-            repeat(None) if shown is None else shown,
-            repeat(public),
-            strict=False,
-        ),
-    )
 
 
 async def older(tx: Connection, prefix_id: int, suffixes: Sequence[str], batch_id: int) -> set[str]:

@@ -14,10 +14,11 @@ import asyncpg
 from registry.database import Connection
 from registry.identifier import Identifier, fold_case
 from registry.prefix.prefix import Holding
-from registry.record import store
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally, Terms
+from registry.record.store import batch_ids
 from registry.record.value import Value, encode
+from registry.series import store
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Series:
         suffixes = codes.suffixes
         if await store.any_between(tx, holding.prefix_id, suffixes[0], suffixes[-1]):
             return False
-        (batch_id,) = await store.batch_ids(tx, 1)
+        (batch_id,) = await batch_ids(tx, 1)
         try:
             async with tx.transaction():
                 await store.copy_in(

@@ -1,0 +1,1 @@
+"""Series: consecutive codes that share one content."""
