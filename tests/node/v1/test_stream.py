@@ -8,6 +8,7 @@ import gzip
 import json
 import random
 import socket
+import time
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -420,15 +421,14 @@ async def test_every_bad_line_is_refused_and_harms_no_neighbour(
 LONERS = sorted(BAD.keys() - {"other content", "foreign prefix", "BOM in the middle"})
 
 
-@pytest.mark.parametrize("name", LONERS)
-async def test_a_bad_line_alone_and_last(live: Live, owner: Enterprise, name: str) -> None:
-    bad = BAD[name]
-    text = bad.text.replace(b"P/", owner.prefix.encode() + b"/")
-    for body in (text, b"\n" + text + b"\n"):
-        answer = await post(live, owner.key, body)
-        assert [one["line"] for one in answer.refused] == [1 if body is text else 2]
-        assert kind_of(answer.refused[0]) == bad.kind
-        assert answer.totals == totals(refused=1)
+async def test_a_bad_line_alone_and_last(live: Live, owner: Enterprise) -> None:
+    for name in LONERS:
+        bad = BAD[name]
+        text = bad.text.replace(b"P/", owner.prefix.encode() + b"/")
+        for number, body in enumerate((text, b"\n" + text + b"\n"), 1):
+            answer = await post(live, owner.key, body)
+            assert answer.kinds == {number: (bad.kind, bad.rule)}, name
+            assert answer.totals == totals(refused=1)
 
 
 async def test_segments_cut_anywhere(
@@ -504,20 +504,23 @@ async def read_lines(pieces: Sequence[bytes]) -> list[bytes]:
     return found
 
 
-async def test_a_line_in_tiny_segments_costs_no_more_than_its_length() -> None:
-    """Growing what is left of a line must not copy it each time: this would take minutes."""
-    text = b"x" * (1 << 20)
-    pieces = [text[start : start + 4] for start in range(0, len(text), 4)] + [b"\n", b"end"]
+async def test_a_line_in_small_segments_costs_no_more_than_its_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Copying what is left of a line each time it grows would take a minute."""
+    monkeypatch.setattr(stream, "MAX_LINE", 8 << 20)
+    text = b"x" * (8 << 20)
+    pieces = [text[start : start + 128] for start in range(0, len(text), 128)] + [b"\n", b"end"]
     pieces.reverse()
 
     class Popping(Pieces):
         async def readany(self) -> bytes:
             return pieces.pop() if pieces else b""
 
-    began = asyncio.get_running_loop().time()
+    began = time.thread_time()
     found = [one async for part in stream.lines(Popping([])) for one in part]  # type: ignore[arg-type]
     assert found == [text, b"end"]
-    assert asyncio.get_running_loop().time() - began < 15
+    assert time.thread_time() - began < 10
 
 
 async def test_what_is_kept_of_an_endless_line_is_bounded() -> None:
@@ -786,12 +789,13 @@ async def test_a_suspended_enterprise_is_refused_from_the_next_chunk_on(
 
 @pytest.mark.parametrize("where", ["in a line", "in the framing", "behind a line"])
 async def test_a_client_that_vanishes_leaves_whole_chunks(
-    live: Live, owner: Enterprise, where: str
+    live: Live, owner: Enterprise, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
+    monkeypatch.setattr(stream, "CHUNK_LINES", 1_000)
     requests = 'biaoshi_requests_total{operation="registerIdentifiers"'
     with capture_logs() as logs:
         async with sending(live, owner.key) as sender:
-            await sender.part(page(owner.prefix, range(25_000)))
+            await sender.part(page(owner.prefix, range(2_500)))
             await sender.until("committed")
             if where == "in a line":
                 await sender.part(b'{"handle":"' + owner.prefix.encode())
@@ -801,15 +805,15 @@ async def test_a_client_that_vanishes_leaves_whole_chunks(
         # The node goes on, and its part of the stream ends.
         await eventually(lambda: metric(live, requests))
     rows, batched, wrong = await counted(live)
-    assert rows in (10_000, 20_000) or 10_000 <= rows < 25_000
+    assert 1_000 <= rows < 2_500
     assert (batched, wrong) == (rows, 0)
     suffixes = sorted(suffix for _, suffix in await rows_of(live))
     assert suffixes == [f"SN{number:06}" for number in range(rows)], "nothing half"
     events = {entry["event"] for entry in logs if entry["log_level"] in ("error", "warning")}
     assert not events, "the client went, nothing failed"
-    answer = await post(live, owner.key, page(owner.prefix, range(25_000)))
-    assert answer.totals == totals(created=25_000 - rows, unchanged=rows)
-    assert await counted(live) == (25_000, 25_000, 0)
+    answer = await post(live, owner.key, page(owner.prefix, range(2_500)))
+    assert answer.totals == totals(created=2_500 - rows, unchanged=rows)
+    assert await counted(live) == (2_500, 2_500, 0)
 
 
 async def test_a_client_that_vanishes_without_reading(
