@@ -81,6 +81,6 @@ class Shapes:
             return None
         if not value.public:
             return None
-        # The type stands before the mark and could contain it, so the last one is meant.
-        head, _, tail = encode([value])[1:-1].rpartition(MARK)
+        # In the type, which stands before it, every quotation mark is escaped.
+        head, _, tail = encode([value])[1:-1].partition(MARK)
         return (head + MARK[:-2]).encode(), tail.encode()

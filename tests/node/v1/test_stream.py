@@ -245,6 +245,7 @@ def value(text: bytes) -> bytes:
 JSON, VALUE, NAME = "invalid-json", "invalid-value", "invalid-identifier"
 TYPED = b'{"index":1,"type":"URL","data":"x"'
 BAD = {
+    "foreign prefix": Bad(b'{"handle":"Q/1"}', "not-prefix-owner", "prefix-owner", "Q/1"),
     "cut off": Bad(b'{"handle":"P/bad","values":[', JSON, "json-syntax"),
     "no JSON": Bad(b"handle,url", JSON, "json-syntax"),
     "single quotes": Bad(b"{'handle':'P/bad'}", JSON, "json-syntax"),
@@ -332,7 +333,6 @@ BAD = {
     "long handle": Bad(b'{"handle":"P/%b"}' % (b"x" * 900), NAME, "too-long", "P/" + "x" * 900),
     "control character": Bad(b'{"handle":"P/a\\u0007b"}', NAME, "control-character", "P/a\x07b"),
     "blank at the end": Bad(b'{"handle":"P/a "}', NAME, "edge-blank", "P/a "),
-    "foreign prefix": Bad(b'{"handle":"Q/1"}', "not-prefix-owner", "prefix-owner", "Q/1"),
     "unknown prefix": Bad(
         b'{"handle":"88.999.7/1"}', "prefix-not-found", "prefix-not-found", "88.999.7/1"
     ),
