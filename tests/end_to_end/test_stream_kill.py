@@ -137,6 +137,7 @@ async def test_a_node_killed_in_a_stream_leaves_what_sending_again_completes(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(900)
 async def test_a_node_killed_thirty_times_in_streams(
     serving: Any, streaming: Any, office: Office, holder: Holder, chance: random.Random
 ) -> None:
@@ -275,6 +276,7 @@ async def test_memory_does_not_grow_with_a_stream(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 async def test_memory_of_ten_million_lines(
     serving: Any, streaming: Any, office: Office, holder: Holder
 ) -> None:
