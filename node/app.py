@@ -23,6 +23,7 @@ from node.http.client import Clients
 from node.http.edge import make_edge
 from node.http.throttle import REDIS_PATIENCE, Throttle
 from node.settings import Settings
+from node.snms import surface as snms
 from node.uplink.client import NationalNode, NationalNodeClient
 from node.uplink.directory import NationalDirectory
 from node.uplink.key import load_key
@@ -31,6 +32,7 @@ from node.v1 import docs
 from node.v1 import surface as v1
 from node.version import VERSION
 from node.wiring import WIRING, Wiring
+from registry.access.applications import Applications
 from registry.access.keyring import Keyring
 from registry.access.once import OnceRunner
 from registry.code.allocation import Codes
@@ -47,6 +49,8 @@ from registry.record.catalogue import Catalogue
 from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
 from registry.record.registration import Method
+from registry.roll.admission import Admissions
+from registry.roll.roll import Roll
 from registry.sealing import SealingKey
 from registry.template.grants import Grants
 from registry.template.templates import Templates
@@ -55,7 +59,7 @@ from resolver.local import LocalLink
 from resolver.recursive import Bounds, RecursiveLink
 from resolver.referral import Directory, FirstOf, OwnPrefixes
 
-SURFACES = (v1.SURFACE, handle_json.SURFACE, handle_json.SITE)
+SURFACES = (v1.SURFACE, handle_json.SURFACE, snms.SURFACE, handle_json.SITE)
 
 # The uplink's sender tries again by itself, and a resolution must not wait: neither needs the
 # client to insist for long.
@@ -125,6 +129,9 @@ def _assemble(
         redis=redis,
         form=form,
         keyring=Keyring(database, once, _now),
+        applications=Applications(database, once, form.sealing, _now),
+        roll=Roll(database),
+        admissions=Admissions(database, form.sealing, settings.secondary_prefix),
         enterprises=Enterprises(database, once),
         prefixes=prefixes,
         codes=Codes(
@@ -164,7 +171,7 @@ def _application(wiring: Wiring) -> web.Application:
     app = web.Application(middlewares=[make_edge(SURFACES)])
     app[WIRING] = wiring
     app.add_routes([*health.routes(), *v1.routes(), *docs.routes(v1.OPERATIONS, version=VERSION)])
-    app.add_routes(handle_json.routes())
+    app.add_routes([*handle_json.routes(), *snms.routes()])
     return app
 
 

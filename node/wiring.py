@@ -14,6 +14,7 @@ from node.http.client import Clients
 from node.http.throttle import Throttle
 from node.settings import Settings
 from node.uplink.sender import Sender
+from registry.access.applications import Applications
 from registry.access.keyring import Keyring
 from registry.code.allocation import Codes
 from registry.database import Database
@@ -25,6 +26,8 @@ from registry.record.bulk import Bulk
 from registry.record.catalogue import Catalogue
 from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
+from registry.roll.admission import Admissions
+from registry.roll.roll import Roll
 from registry.template.grants import Grants
 from registry.template.templates import Templates
 from resolver.chain import Chain
@@ -43,6 +46,9 @@ class Wiring:
     redis: Redis | None
     form: Form
     keyring: Keyring
+    applications: Applications
+    roll: Roll
+    admissions: Admissions
     enterprises: Enterprises
     prefixes: Prefixes
     codes: Codes

@@ -27,6 +27,7 @@ CHINESE = {
     "Enterprises": "企业",
     "Prefixes": "前缀",
     "Keys": "密钥",
+    "Applications": "应用标识身份",
     "Codes": "编码",
     "Templates": "数据模板",
     "Identifiers": "标识",

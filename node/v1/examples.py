@@ -56,6 +56,7 @@ _TEMPLATE: Final = {
 
 # By the name of the parameter.
 PARAMETERS: Final[Mapping[str, Any]] = {
+    "application_id": 1,
     "enterprise_id": 1,
     "handle": "88.118.1/SN-00000001",
     "job_id": 1,
@@ -92,6 +93,7 @@ BODIES: Final[Mapping[str, Any]] = {
         ]
     },
     "createKey": {"label": "line 3", "scopes": ["register"]},
+    "createApplication": {"username": "mes-line-3", "scopes": ["register"]},
     "reserveCodes": {"pattern": "SN-{yyyy}{mm}-{serial:06d}{check:mod10}", "count": 500},
     "addBlock": {"pattern": "SN-{serial:08d}", "start": 1, "count": 1000, "values": _VALUES[1:]},
     "createTemplate": _TEMPLATE,

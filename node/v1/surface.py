@@ -6,6 +6,7 @@ from aiohttp import web
 
 from node.http.edge import problem_surface
 from node.v1 import (
+    applications,
     codes,
     enterprises,
     identifiers,
@@ -20,6 +21,7 @@ OPERATIONS = (
     *enterprises.OPERATIONS,
     *prefixes.OPERATIONS,
     *keys.OPERATIONS,
+    *applications.OPERATIONS,
     *codes.OPERATIONS,
     *templates.OPERATIONS,
     *identifiers.OPERATIONS,

@@ -1,4 +1,4 @@
-"""SQL of keys, the audit trail and idempotency."""
+"""SQL of keys, applications and their tokens, the audit trail and idempotency."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from registry.access.actor import Actor, Role, Scope
+from registry.access.application import Application
 from registry.access.key import Key
 from registry.database import Connection, storable
 
@@ -175,4 +176,130 @@ def _key(row: asyncpg.Record) -> Key:
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
+    )
+
+
+async def add_application(
+    tx: Connection,
+    *,
+    username: str,
+    secret: bytes,
+    role: Role,
+    enterprise_id: int | None,
+    scopes: list[Scope],
+    created_by: str,
+) -> Application | None:
+    """The new application; None where its user name is taken or its enterprise does not exist."""
+    row = await tx.fetchrow(
+        """INSERT INTO application (username, secret, role, enterprise_id, scopes, created_by)
+           SELECT $1, $2, $3, $4, $5, $6
+            WHERE $4::integer IS NULL OR EXISTS (SELECT FROM enterprise WHERE enterprise_id = $4)
+               ON CONFLICT (username) DO NOTHING
+           RETURNING application_id, username, role, enterprise_id, scopes, created_at, revoked_at,
+                     last_login_at""",
+        username,
+        secret,
+        role,
+        enterprise_id,
+        scopes,
+        created_by,
+    )
+    return _application(row) if row else None
+
+
+async def application(connection: Connection, application_id: int) -> Application | None:
+    row = await connection.fetchrow(
+        """SELECT application_id, username, role, enterprise_id, scopes, created_at, revoked_at,
+                  last_login_at
+             FROM application WHERE application_id = $1::bigint""",
+        application_id,
+    )
+    return _application(row) if row else None
+
+
+async def application_with_secret(
+    connection: Connection, username: str
+) -> tuple[Application, bytes] | None:
+    """An application, revoked or not, and its sealed secret."""
+    if not storable(username):
+        return None
+    row = await connection.fetchrow(
+        """SELECT application_id, username, role, enterprise_id, scopes, created_at, revoked_at,
+                  last_login_at, secret
+             FROM application WHERE username = $1""",
+        username,
+    )
+    return (_application(row), row["secret"]) if row else None
+
+
+async def applications(connection: Connection, enterprise_id: int | None) -> list[Application]:
+    rows = await connection.fetch(
+        """SELECT application_id, username, role, enterprise_id, scopes, created_at, revoked_at,
+                  last_login_at
+             FROM application WHERE enterprise_id IS NOT DISTINCT FROM $1::bigint
+            ORDER BY application_id""",
+        enterprise_id,
+    )
+    return [_application(row) for row in rows]
+
+
+async def revoke_application(tx: Connection, application_id: int) -> bool:
+    """Whether the application was not revoked before. Its tokens go."""
+    revoked = await tx.fetchval(
+        """UPDATE application SET revoked_at = now()
+            WHERE application_id = $1 AND revoked_at IS NULL RETURNING true""",
+        application_id,
+    )
+    await tx.execute("DELETE FROM application_token WHERE application_id = $1", application_id)
+    return bool(revoked)
+
+
+async def touch_application(tx: Connection, application_id: int, at: datetime) -> None:
+    await tx.execute(
+        "UPDATE application SET last_login_at = $2 WHERE application_id = $1", application_id, at
+    )
+
+
+async def add_token(
+    tx: Connection, digest: bytes, application_id: int, expires_at: datetime
+) -> None:
+    await tx.execute(
+        """INSERT INTO application_token (digest, application_id, expires_at)
+           VALUES ($1, $2, $3)""",
+        digest,
+        application_id,
+        expires_at,
+    )
+
+
+async def application_of_token(
+    connection: Connection, digest: bytes, now: datetime
+) -> tuple[Application, datetime] | None:
+    """Whose token this is and until when, unless it has expired or its application was revoked."""
+    row = await connection.fetchrow(
+        """SELECT a.application_id, a.username, a.role, a.enterprise_id, a.scopes, a.created_at,
+                  a.revoked_at, a.last_login_at, t.expires_at
+             FROM application_token t JOIN application a USING (application_id)
+            WHERE t.digest = $1 AND t.expires_at > $2 AND a.revoked_at IS NULL""",
+        digest,
+        now,
+    )
+    return (_application(row), row["expires_at"]) if row else None
+
+
+async def forget_tokens(connection: Connection, *, older_than: datetime) -> None:
+    """Delete tokens that had expired at that time."""
+    await connection.execute("DELETE FROM application_token WHERE expires_at <= $1", older_than)
+
+
+def _application(row: asyncpg.Record) -> Application:
+    return Application(
+        application_id=row["application_id"],
+        username=row["username"],
+        role=Role(row["role"]),
+        enterprise_id=row["enterprise_id"],
+        scopes=[Scope(scope) for scope in row["scopes"]],
+        created_at=row["created_at"],
+        revoked_at=row["revoked_at"],
+        last_login_at=row["last_login_at"],
     )

@@ -16,6 +16,8 @@ import registry
 import resolver
 from node.handle_json.code import REFUSALS, refusal_of
 from node.http import problem
+from node.snms import chinese, envelope
+from node.snms.misformed import Misformed
 from registry import errors
 from registry.errors import BiaoshiError
 
@@ -56,9 +58,17 @@ def test_every_kind_has_a_response_code(kind: type[BiaoshiError]) -> None:
     assert 400 <= refusal_of(kind).status < 600
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_kind_has_an_snms_status_and_chinese_words(kind: type[BiaoshiError]) -> None:
+    assert decided_by(kind, envelope.STATUS) is not BiaoshiError
+    assert envelope.status_of(kind) in set(envelope.Status) - {envelope.Status.SUCCESS}
+    assert kind is Misformed or decided_by(kind, chinese.KINDS) is not BiaoshiError
+
+
 def test_the_root_has_an_answer_too() -> None:
     assert problem.status_of(BiaoshiError("?")) == 500
     assert refusal_of(BiaoshiError("?")).status == 500
+    assert envelope.status_of(BiaoshiError("?")) is envelope.Status.INTERNAL
 
 
 def test_the_drawn_tree_is_the_tree() -> None:
