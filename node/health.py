@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 
 from metrics.instruments import CONTENT_TYPE
 from node import foundation
-from node.http.edge import DATABASE_AWAY
 from node.wiring import WIRING, Wiring
+from registry.database import DATABASE_AWAY
 from registry.errors import BiaoshiError
 from registry.sealing import SealingKeyUnfit
 

@@ -10,9 +10,8 @@ from functools import partial
 import asyncpg
 import structlog
 
-from node.http.edge import DATABASE_AWAY
 from registry.access import store
-from registry.database import Database
+from registry.database import DATABASE_AWAY, Database
 from registry.job import store as jobs
 
 KEEP_ANSWERS = timedelta(days=7)  # how long an Idempotency-Key is remembered

@@ -60,9 +60,8 @@ async def listening(node: Node) -> AsyncIterator[str]:
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)
         try:
-            await site.start()
+            await web.SockSite(runner, _bound(settings.host, settings.port)).start()
         except OSError as error:
             raise _cannot_listen(settings.host, settings.port, error) from None
         yield base_url(settings.host, runner.addresses[0][1])
@@ -107,6 +106,16 @@ def probe(host: str, port: int) -> Iterator[int]:
         except OSError as error:
             raise _cannot_listen(host, port, error) from None
         yield int(held.getsockname()[1])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A listening socket; `::` takes IPv4 as well."""
+    return socket.create_server(
+        (host, port),
+        family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+        backlog=BACKLOG,
+        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+    )
 
 
 def base_url(host: str, port: int) -> str:

@@ -15,6 +15,8 @@ Connection: TypeAlias = (
 
 T = TypeVar("T")
 
+PATIENCE = 10.0  # seconds that a request waits for a connection of the pool
+
 # The server chose this transaction as a deadlock's victim, or could not serialise it:
 # nothing of it happened, so running it again is safe.
 RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -29,6 +31,30 @@ def storable(text: str) -> bool:
         return False
 
 
+# The database is away, restarting, full or too slow: the request may succeed later.
+DATABASE_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # a statement's timeout and a server's shutdown too
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database takes no connections
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby answers
+    asyncpg.DeadlockDetectedError,  # each time it was tried again
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server left in the middle of a conversation
+    OSError,  # no socket to connect to, no answer, no time left
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the database is away, and nothing about what it was asked.
+
+    asyncpg tells of a parameter it can't send by an InterfaceError that is a ValueError too.
+    """
+    return isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError)
+
+
 class Database:
     """Transactions on a pool. Safe to share between tasks of one event loop."""
 
@@ -38,7 +64,7 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for reading, outside any transaction."""
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire(timeout=PATIENCE) as connection:
             yield connection
 
     async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -50,7 +76,10 @@ class Database:
             on=RETRIED, attempts=5, wait_initial=0.01, wait_max=0.2
         ):
             with attempt:
-                async with self._pool.acquire() as connection, connection.transaction():
+                async with (
+                    self._pool.acquire(timeout=PATIENCE) as connection,
+                    connection.transaction(),
+                ):
                     return await work(connection)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -68,6 +97,8 @@ async def connect(url: str, *, size: int, statement_timeout: float) -> AsyncIter
         min_size=min(2, size),
         max_size=size,
         timeout=10,
+        # A server that is frozen, or cut off, never says that it has cancelled a statement.
+        command_timeout=statement_timeout + 5,
         server_settings=settings,
         reset=_keep,
     ) as pool:

@@ -18,6 +18,7 @@ from node.wiring import WIRING, Wiring
 from registry.access.actor import Actor
 from registry.errors import BiaoshiError, InvalidIdentifier, InvalidInput
 from registry.identifier import Identifier
+from registry.record.creation import Wish
 from registry.record.registration import Outcome, Registration, Verdict
 from registry.record.value import normalise
 
@@ -43,10 +44,21 @@ async def put(request: web.Request) -> web.Response:
         work = wiring.registrar.upsert(actor, identifier, values, overwrite=overwrite)
     else:
         registration = Registration(identifier, values)
-        work = wiring.registrar.put(actor, registration, overwrite=overwrite)
+        work = _put(wiring, actor, registration, overwrite)
     verdict = await _counted(wiring, work)
     new = verdict.added or verdict.outcome in (Outcome.CREATED, Outcome.REVIVED)
     return done(request, request[HANDLE], 201 if new else 200)
+
+
+async def _put(
+    wiring: Wiring, actor: Actor, registration: Registration, overwrite: bool
+) -> Verdict:
+    """Create or revive in a group with others; what is there already is replaced on its own."""
+    verdict = await wiring.singles.register(Wish(actor, registration, revive=True))
+    if verdict.outcome in (Outcome.CREATED, Outcome.REVIVED):
+        return verdict
+    # Who may not create may still replace, and what is refused is refused with its reason.
+    return await wiring.registrar.put(actor, registration, overwrite=overwrite)
 
 
 async def delete(request: web.Request) -> web.Response:

@@ -162,7 +162,7 @@ def _message(error: BiaoshiError, code: ResponseCode, request: web.Request) -> s
         return ""
     if isinstance(error, errors.PrefixNotFound):
         return PREFIX_ELSEWHERE
-    if error.field and error.field.startswith("values"):
+    if error.field and error.field.startswith(("values", "attributes")):
         return f"{error.field}: {error.detail}"
     return error.detail
 

@@ -10,32 +10,17 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from node.http import problem
 from node.wiring import WIRING
+from registry.database import is_away
 from registry.errors import BiaoshiError, TooLarge, Unavailable
 
 REQUEST_ID = web.RequestKey("request_id", str)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-
-# The database is away, restarting, full or too slow: the request may succeed later.
-DATABASE_AWAY = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # a statement's timeout and a server's shutdown too
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ObjectNotInPrerequisiteStateError,  # the database takes no connections
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.ReadOnlySQLTransactionError,  # a standby answers
-    asyncpg.DeadlockDetectedError,  # each time it was tried again
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server left in the middle of a conversation
-    OSError,  # no socket to connect to, no answer, no time left
-)
 
 log = structlog.get_logger()
 
@@ -97,8 +82,7 @@ async def _answer(request: web.Request, handler: Handler, surface: Surface) -> w
         return response
     except Exception as error:
         name, request_id = type(error).__name__, request[REQUEST_ID]
-        # asyncpg tells of a parameter it can't send by an InterfaceError that is a ValueError too.
-        if isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError):
+        if is_away(error):
             log.error("database-away", error=name, request_id=request_id)
             return surface.refuse(Unavailable("the database does not answer"), request)
         log.error("request-crashed", error=name, at=_places(error), request_id=request_id)

@@ -24,10 +24,11 @@ import structlog
 from aiohttp import StreamReader, web
 
 from node.http import body as bodies
-from node.http.edge import DATABASE_AWAY, REQUEST_ID
+from node.http.edge import REQUEST_ID
 from node.http.problem import Problem, problem_of
 from node.v1.item import Item, values_of
 from node.wiring import Wiring
+from registry.database import is_away
 from registry.errors import BiaoshiError, InvalidInput, TooLarge, Unavailable
 from registry.identifier import Identifier, fold_case
 from registry.record.bulk import Bulk, Line, Tally, Terms
@@ -247,7 +248,7 @@ class Stream:
     def _failed(self, error: Exception) -> Problem:
         """Log what a stream failed of; what its client is told."""
         name, request_id = type(error).__name__, self._request[REQUEST_ID]
-        if isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError):
+        if is_away(error):
             log.error("database-away", error=name, request_id=request_id)
             return problem_of(Unavailable("the database does not answer"))
         # Not what its message says, which may repeat the input.

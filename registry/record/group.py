@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from registry.database import is_away
 from registry.record.creation import Wish
 from registry.record.registration import Verdict
 
@@ -72,7 +73,8 @@ class GroupCommit:
 
     async def _settle(self, group: list[_Waiting]) -> None:
         """Commit a group. One that fails as a whole is tried again one by one, so that nobody
-        pays for a neighbour; what fails alone fails for its own caller."""
+        pays for a neighbour; what fails alone fails for its own caller. A database that is away
+        is away for all of them: nobody waits until each has found out."""
         try:
             verdicts = await self._commit([waiting.wish for waiting in group])
         except asyncio.CancelledError:
@@ -80,8 +82,9 @@ class GroupCommit:
                 waiting.verdict.cancel()
             raise
         except Exception as error:
-            if len(group) == 1:
-                _tell(group[0], error)
+            if len(group) == 1 or is_away(error):
+                for waiting in group:
+                    _tell(waiting, error)
                 return
             for waiting in group:
                 await self._settle([waiting])

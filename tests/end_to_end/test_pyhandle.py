@@ -18,7 +18,7 @@ import pytest
 
 from node import foundation
 from node.app import open_node
-from node.serve import listening
+from node.serve import listening, working
 from node.settings import Settings
 from registry.access.actor import Role, console
 from registry.access.key import KeyWish
@@ -68,6 +68,7 @@ async def live(database_url: str, tmp_path: Path) -> AsyncIterator[Live]:
     await foundation.prepare(settings)
     async with (
         open_node(settings) as node,
+        working(node),
         listening(node) as url,
         aiohttp.ClientSession() as session,
     ):

@@ -158,3 +158,15 @@ def test_a_free_port_is_found() -> None:
         assert port != other
     with probe("127.0.0.1", port) as same:
         assert same == port
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_all_addresses_of_both_families(settings: Settings, host: str) -> None:
+    settings = msgspec.structs.replace(settings, host="::")
+    await foundation.prepare(settings)
+    async with open_node(settings) as node, working(node), listening(node) as url:
+        port = int(url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        writer.close()

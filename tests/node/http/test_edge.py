@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from node.app import open_node
-from node.http.edge import DATABASE_AWAY
 from node.serve import listening
 from node.settings import Settings
+from registry.database import DATABASE_AWAY
 from registry.record.catalogue import Catalogue
 from tests.node.live import SUBJECT, Enterprise, Live
 from tests.node.refused import plain, refused

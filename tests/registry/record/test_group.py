@@ -25,6 +25,7 @@ class Recorder:
     def __init__(self, poison: set[str] | None = None) -> None:
         self.groups: list[list[str]] = []
         self.poison = poison or set()
+        self.error: Exception = RuntimeError("poisoned")
         self.held = asyncio.Event()  # commits wait for it
         self.held.set()
         self.began = asyncio.Event()
@@ -36,7 +37,7 @@ class Recorder:
         await asyncio.sleep(0.002)
         await self.held.wait()
         if self.poison & set(names):
-            raise ConnectionError("the database went away")
+            raise self.error
         return [Verdict(one.registration.identifier, Outcome.CREATED, 1, 1) for one in wishes]
 
 
@@ -78,7 +79,18 @@ async def test_one_that_fails_does_not_sink_its_neighbours() -> None:
         )
     failed = [n for n, verdict in enumerate(verdicts) if isinstance(verdict, Exception)]
     assert failed == [7]
-    assert isinstance(verdicts[7], ConnectionError)
+    assert isinstance(verdicts[7], RuntimeError)
+
+
+async def test_a_database_that_is_away_is_away_for_all_at_once() -> None:
+    recorder = Recorder(poison={"S7"})
+    recorder.error = ConnectionError("the database went away")
+    async with running(recorder, committers=1) as group:
+        verdicts = await asyncio.gather(
+            *(group.register(wish(n)) for n in range(20)), return_exceptions=True
+        )
+    assert all(isinstance(verdict, ConnectionError) for verdict in verdicts)
+    assert len(recorder.groups) == 1
 
 
 async def test_a_caller_that_gave_up_disturbs_nobody() -> None:
