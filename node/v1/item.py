@@ -83,10 +83,9 @@ class ContentReader:
 
 
 def values_of(content: Content, now: datetime) -> tuple[Value, ...]:
-    """The content's values, normalised. Raises what is wrong with them."""
+    """The values of a content without a template, normalised. Raises what is wrong with them."""
     if content.template is not None or content.attributes is not None:
-        # Data templates come with a later version; until then no template is known.
         raise UnknownTemplate(
-            f"there is no template {content.template!r}", field="template", rule="unknown-template"
+            "templates are not taken here yet", field="template", rule="template-not-here"
         )
     return normalise(content.values, now=now)

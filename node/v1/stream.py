@@ -26,13 +26,16 @@ from aiohttp import StreamReader, web
 from node.http import body as bodies
 from node.http.edge import REQUEST_ID
 from node.http.problem import Problem, problem_of
-from node.v1.item import Item, values_of
+from node.v1 import templated
+from node.v1.item import Item
+from node.v1.templated import TemplatedLine
 from node.wiring import Wiring
 from registry.database import is_away
 from registry.errors import BiaoshiError, InvalidInput, TooLarge, Unavailable
 from registry.identifier import Identifier, fold_case
 from registry.record.bulk import Bulk, Line, Tally, Terms
 from registry.record.shape import Shapes
+from registry.record.value import normalise
 
 NDJSON = "application/x-ndjson"
 SURFACE = "stream"
@@ -91,6 +94,7 @@ class Chunk:
 
     def __init__(self) -> None:
         self.lines: dict[str, list[Line]] = {}
+        self.templated: list[TemplatedLine] = []
         self.refusals: list[Refused] = []
         self.count = 0
         self.size = 0
@@ -126,15 +130,10 @@ class LineReader:
             if not text or text.isspace():
                 continue
             try:
-                prefix, line = self._line(text)
+                self._add(text, chunk)
             except BiaoshiError as error:
                 handle = "" if len(text) > MAX_LINE else named(text)  # a longer one may come cut
                 chunk.refusals.append(refused(self._number, handle, error))
-            else:
-                if prefix in chunk.lines:
-                    chunk.lines[prefix].append(line)
-                else:
-                    chunk.lines[prefix] = [line]
             chunk.count += 1
             chunk.size += len(text)
         chunk.last = self._number
@@ -144,8 +143,8 @@ class LineReader:
         self._shapes = Shapes(self._now())
         self._canonical: dict[str, str] = {}
 
-    def _line(self, text: bytes) -> tuple[str, Line]:
-        """The canonical prefix and the line. Raises what is wrong with it."""
+    def _add(self, text: bytes, chunk: Chunk) -> None:
+        """Add a line to the chunk. Raises what is wrong with it."""
         if len(text) > MAX_LINE:
             raise TooLarge(f"a line has at most {MAX_LINE} bytes", field="line", rule="line-limit")
         try:
@@ -156,12 +155,19 @@ class LineReader:
         prefix = self._canonical.get(identifier.prefix)
         if prefix is None:
             prefix = self._canonical[identifier.prefix] = fold_case(identifier.prefix)
-        if item.template is None and item.attributes is None:
-            public = self._shapes.write(item.values)
-            if public is not None:
-                return prefix, self._bulk.line(self._number, identifier, public)
-        values = values_of(item, self._now())
-        return prefix, self._bulk.long_line(self._number, identifier, values)
+        if item.template is not None or item.attributes is not None:
+            chunk.templated.append(TemplatedLine(self._number, identifier, item))
+            return
+        public = self._shapes.write(item.values)
+        if public is not None:
+            line = self._bulk.line(self._number, identifier, public)
+        else:
+            values = normalise(item.values, now=self._now())
+            line = self._bulk.long_line(self._number, identifier, values)
+        if prefix in chunk.lines:
+            chunk.lines[prefix].append(line)
+        else:
+            chunk.lines[prefix] = [line]
 
 
 class Stream:
@@ -226,6 +232,7 @@ class Stream:
     async def _settle(self, chunk: Chunk) -> None:
         """Commit a chunk and tell what became of it."""
         tally = await self._bulk.commit(self._terms, chunk.lines)
+        tally.add(await templated.commit(self._wiring, self._terms, chunk.templated))
         refusals = [*chunk.refusals, *(refused(*refusal) for refusal in tally.refusals)]
         refusals.sort(key=lambda one: one.line)
         self._count(tally, len(refusals))

@@ -68,6 +68,14 @@ class Tally:
     refusals: list[Refusal] = field(default_factory=list)
     found: dict[int, Outcome] = field(default_factory=dict)
 
+    def add(self, other: Tally) -> None:
+        """Take in what became of further lines."""
+        self.created += other.created
+        self.unchanged += other.unchanged
+        self.revived += other.revived
+        self.refusals += other.refusals
+        self.found |= other.found
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:

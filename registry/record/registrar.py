@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from registry.access.actor import Actor
 from registry.database import Connection, Database
@@ -51,6 +52,13 @@ class _Record:
         return Tag(self.row.revision, _generation(self.template))
 
 
+class _Undone(Exception):
+    """Ends a transaction that must leave nothing behind."""
+
+    def __init__(self, verdicts: list[Verdict]) -> None:
+        self.verdicts = verdicts
+
+
 class Registrar:
     """Safe to share between tasks. Every method is one transaction; when it returns, its verdicts
     are durable."""
@@ -81,6 +89,17 @@ class Registrar:
         return await self._database.transaction(
             lambda tx: Creation(tx, self._form).run(wishes, method)
         )
+
+    async def rehearse(self, wishes: Sequence[Wish], method: Method) -> list[Verdict]:
+        """The verdicts that `grant` would give. Nothing is written: the transaction is undone."""
+
+        async def work(tx: Connection) -> NoReturn:
+            raise _Undone(await Creation(tx, self._form).run(wishes, method))
+
+        try:
+            return await self._database.transaction(work)
+        except _Undone as undone:
+            return undone.verdicts
 
     async def put(
         self,
