@@ -63,7 +63,7 @@ KINDS: dict[type[BiaoshiError], str] = {
     errors.ValueNotFound: "标识属性不存在",
     errors.PrefixNotFound: "前缀不存在",
     errors.EnterpriseNotFound: "企业不存在",
-    errors.CodesNotFound: "编码预留不存在",
+    errors.CodesNotFound: "编码预留记录不存在",
     errors.TemplateNotFound: "数据模板不存在",
     errors.GrantNotFound: "授权不存在",
     errors.KeyNotFound: "密钥不存在",
@@ -141,7 +141,7 @@ RULES: dict[str, str] = {
     "scope-register": "该应用没有标识注册权限",
     "scope-manage": "该应用没有管理权限",
     # applications of enterprises
-    "prefix-code": "企业前缀格式不正确，应为本节点前缀加上数字",
+    "prefix-code": "企业前缀格式不正确，应为“本节点前缀.数字”",
     "username-text": "用户名不合法",
     "password-digest": "密码应为SHA-256摘要（64位十六进制）",
     "json-utf8": "请求内容不是UTF-8编码",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from aiohttp import web
@@ -84,17 +84,15 @@ def _moment(request: web.Request, name: str, *, end: bool = False) -> datetime |
         return None
     try:
         if len(text) > len("2022-01-01"):
-            moment = datetime.strptime(text, _TIME).replace(tzinfo=BEIJING)
-            return moment + (_almost(seconds=1) if end else timedelta())
-        day = datetime.strptime(text, _DAY).replace(tzinfo=BEIJING)
-        return day + (_almost(days=1) if end else timedelta())
+            form, unit = _TIME, timedelta(seconds=1)
+        else:
+            form, unit = _DAY, timedelta(days=1)
+        moment = datetime.strptime(text, form).replace(tzinfo=BEIJING)
+        # Times are stored more finely than they are asked for: up to the last instant.
+        moment += unit - timedelta(microseconds=1) if end else timedelta()
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Misformed(chinese.wrong_time(name), field=name, rule="time") from None
-
-
-def _almost(*, days: int = 0, seconds: int = 0) -> timedelta:
-    """Up to the last instant: times are stored more finely than they are asked for."""
-    return timedelta(days=days, seconds=seconds) - timedelta(microseconds=1)
 
 
 def _whole(request: web.Request, name: str, default: int, most: int) -> int:

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from node.app import open_node
+from node.http.client import Clients
 from node.serve import listening, working
 from node.settings import Settings
 from registry.access.actor import console
@@ -164,8 +165,6 @@ async def test_a_token_is_good_on_every_process(settings: Settings, live: Live) 
 
 async def test_passwords_need_a_safe_way(live: Live, client: Client) -> None:
     """Loopback is one; a trusted proxy that was asked without TLS is not."""
-    from node.http.client import Clients
-
     unsafe = Clients(["127.0.0.0/8"], credentials_over_http=False)
     wiring = live.node.wiring
     before = wiring.clients
