@@ -41,7 +41,7 @@ from registry.enterprise.enterprises import Enterprises
 from registry.job.block import BlockWork
 from registry.job.job import JobKind
 from registry.job.jobs import Jobs
-from registry.job.worker import Shift, Worker
+from registry.job.worker import JobWork, Shift, Worker
 from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally
@@ -54,6 +54,7 @@ from registry.roll.roll import Roll
 from registry.sealing import SealingKey
 from registry.template.grants import Grants
 from registry.template.templates import Templates
+from registry.upload.work import UploadWork
 from resolver.chain import Chain
 from resolver.local import LocalLink
 from resolver.recursive import Bounds, RecursiveLink
@@ -181,8 +182,12 @@ def _worker(
     def count(kind: JobKind, tally: Tally) -> None:
         instruments.count(kind, tally.created, tally.unchanged, tally.revived, len(tally.refusals))
 
+    works: dict[JobKind, JobWork] = {
+        JobKind.BLOCK: BlockWork(bulk, form),
+        JobKind.UPLOAD: UploadWork(database, bulk, form, _now),
+    }
     shift = Shift(settings.job_lease_seconds, partial(secrets.token_hex, 8), count)
-    return Worker(database, form.sealing, {JobKind.BLOCK: BlockWork(bulk, form)}, shift)
+    return Worker(database, form.sealing, works, shift)
 
 
 def _redis(settings: Settings) -> Redis | None:

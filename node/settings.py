@@ -96,6 +96,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Annotated[float, Meta(ge=0.5, le=3600)],
         _about("After this long without a sign of life a process's jobs are taken over"),
     ] = 15.0
+    upload_mebibytes: Annotated[
+        Annotated[int, Meta(ge=1, le=4096)], _about("Largest file that can be uploaded, in MiB")
+    ] = 256
     drain_seconds: Annotated[
         Seconds, _about("Time that requests under way get to end when the node stops")
     ] = 10.0

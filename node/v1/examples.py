@@ -111,6 +111,10 @@ BODIES: Final[Mapping[str, Any]] = {
         "template": "pump-v1",
         "expires_at": "2027-12-31T16:00:00Z",
     },
+    "addUpload": {
+        "file": "标识后缀,详情网址\nSN-00000001,https://www.example.com/pumps/SN-00000001\n",
+        "options": {"columns": {"标识后缀": {"role": "suffix"}}},
+    },
     "registerIdentifiers": [
         {"handle": "88.118.1/SN-00000001", "values": _VALUES},
         {"handle": "88.118.1/SN-00000002", "values": _VALUES[1:]},

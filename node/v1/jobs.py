@@ -89,7 +89,7 @@ def location(job: Job) -> dict[str, str]:
     return {"Location": f"/v1/jobs/{job.job_id}"}
 
 
-_ADMISSION = (
+ADMISSION = (
     errors.NotPrefixOwner,
     errors.EnterpriseNotVerified,
     errors.EnterpriseSuspended,
@@ -120,7 +120,7 @@ OPERATIONS = (
             errors.InvalidValue,
             errors.DuplicateIndex,
             errors.UnknownTemplate,
-            *_ADMISSION,
+            *ADMISSION,
         ),
         once=True,
     ),

@@ -206,10 +206,11 @@ def _query(struct: Schema) -> Iterator[Part]:
 
 def _body(operation: Operation, schemas: Schemas) -> Part:
     content = {"schema": schemas.of(_body_type(operation))}
+    limit = f"{operation.body_limit // 1024} KiB" if operation.body_media == JSON else "as set"
     return {
-        "description": f"At most {operation.body_limit // 1024} KiB",
+        "description": f"At most {limit}",
         "required": True,
-        "content": {JSON: _with_example(content, BODIES.get(operation.name))},
+        "content": {operation.body_media: _with_example(content, BODIES.get(operation.name))},
     }
 
 
@@ -245,7 +246,7 @@ def _success(operation: Operation, schemas: Schemas, status: int, meaning: str) 
         names.append("ETag")
     response: Part = {"description": meaning, "headers": _headers(*names)}
     if operation.answer is not None:
-        response["content"] = {JSON: {"schema": schemas.of(operation.answer)}}
+        response["content"] = {operation.answer_media: {"schema": schemas.of(operation.answer)}}
     return response
 
 

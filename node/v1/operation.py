@@ -21,6 +21,7 @@ from registry.identifier import from_url_path
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 JSON = "application/json"
+MULTIPART = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Operation:
     summary: str
     method: str
     path: str
-    handler: Callable[[Call], Awaitable[Reply]]
+    handler: Callable[[Call], Awaitable[Reply | web.StreamResponse]]
     answer: Any
     status: int = 200
     also: Mapping[int, str] = field(default_factory=dict)  # further success statuses and meaning
@@ -83,6 +84,8 @@ class Operation:
     body: Any = None
     body_schema: Any = None
     body_limit: int = bodies.MAX_BODY
+    body_media: str = JSON  # a body of any other media type is read by the handler
+    answer_media: str = JSON  # of an answer that the handler writes itself
     # Media types of bodies that are not read whole: who answers requests with one.
     streams: Mapping[str, Streamer] = field(default_factory=dict)
     errors: tuple[type[BiaoshiError], ...] = ()
@@ -100,8 +103,10 @@ class Operation:
             actor.require_known()  # before a byte of the body is read
         if streamer := self.streams.get(request.content_type):
             return await streamer(self._call(request, wiring, actor, b""))
-        content = await bodies.read(request, self.body_limit) if self.body else b""
+        content = await bodies.read(request, self.body_limit) if self._decoded else b""
         reply = await self.handler(self._call(request, wiring, actor, content))
+        if isinstance(reply, web.StreamResponse):
+            return reply
         return web.Response(
             body=b"" if reply.body is None else msgspec.json.encode(reply.body),
             status=reply.status or self.status,
@@ -109,15 +114,24 @@ class Operation:
             headers=reply.headers,
         )
 
+    @property
+    def _decoded(self) -> bool:
+        """Whether there is a body that is read here."""
+        return self.body is not None and self.body_media == JSON
+
     def _call(self, request: web.Request, wiring: Wiring, actor: Actor, content: bytes) -> Call:
-        streamed = request.content_type in self.streams
+        if self.body_media not in (JSON, request.content_type):
+            raise InvalidInput(
+                f"the body is {self.body_media}", field="Content-Type", rule="content-type"
+            )
+        decoded = self._decoded and request.content_type not in self.streams
         return Call(
             request=request,
             wiring=wiring,
             actor=actor,
             path=self._path(request),
             query=self._query(request),
-            body=bodies.decode(content, self.body) if self.body and not streamed else None,
+            body=bodies.decode(content, self.body) if decoded else None,
             once=self._once(request, actor, content),
         )
 

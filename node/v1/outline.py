@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from node.http.problem import CONTENT_TYPE as PROBLEM
-from node.v1.operation import IDEMPOTENCY_KEY, JSON
+from node.v1.operation import IDEMPOTENCY_KEY, JSON, MULTIPART
 from node.v1.schemas import Schema, name_of, without_null
 
 MAX_DEPTH = 6  # of members within members; types that hold themselves end there
@@ -99,7 +99,7 @@ class Outline:
             description=part.get("description", ""),
             open={} in part["security"],
             parameters=[self._parameter(item) for item in part["parameters"]],
-            body=self._body(request["content"][JSON]["schema"]) if request else None,
+            body=self._body(_schema(request["content"])) if request else None,
             answers=[self._answer(status, answer) for status, answer in answers],
             refusals=list(self._refusals(part["responses"])),
             curl=curl(method, path, part),
@@ -118,7 +118,7 @@ class Outline:
 
     def _answer(self, status: str, part: Mapping[str, Any]) -> Answer:
         content = part.get("content")
-        body = self._body(content[JSON]["schema"]) if content else None
+        body = self._body(_schema(content)) if content else None
         headers = [name for name in part["headers"] if name != "X-Request-Id"]
         return Answer(status, part["description"], body, headers)
 
@@ -205,11 +205,30 @@ def curl(method: str, path: str, part: Mapping[str, Any]) -> str:
         words.append('-H "Authorization: Bearer $KEY"')
     if IDEMPOTENCY_KEY in examples:
         words.append(f"-H {shlex.quote(f'{IDEMPOTENCY_KEY}: {examples[IDEMPOTENCY_KEY]}')}")
-    content = part.get("requestBody", {}).get("content", {}).get(JSON, {})
+    content = part.get("requestBody", {}).get("content", {})
+    words += _form(content.get(MULTIPART, {}).get("example", {}))
+    content = content.get(JSON, {})
     if "example" in content:
         body = json.dumps(content["example"], ensure_ascii=False, indent=2)
         words += [f"-H 'Content-Type: {JSON}'", f"-d {shlex.quote(body)}"]
     return " \\\n  ".join(words)
+
+
+def _schema(content: Mapping[str, Any]) -> Schema:
+    """The schema of a body or an answer, which has one media type."""
+    (media,) = content.values()
+    found: Schema = media["schema"]
+    return found
+
+
+def _form(example: Mapping[str, Any]) -> list[str]:
+    """The parts of a form: texts are files, anything else is JSON."""
+    return [
+        f"-F {name}=@{name}.csv"
+        if isinstance(value, str)
+        else f"-F {shlex.quote(f'{name}={json.dumps(value, ensure_ascii=False)}')}"
+        for name, value in example.items()
+    ]
 
 
 def _default(schema: Schema) -> str | None:

@@ -15,6 +15,7 @@ from node.v1 import (
     prefixes,
     resolution,
     templates,
+    uploads,
 )
 
 OPERATIONS = (
@@ -26,6 +27,7 @@ OPERATIONS = (
     *templates.OPERATIONS,
     *identifiers.OPERATIONS,
     *jobs.OPERATIONS,
+    *uploads.OPERATIONS,
     *resolution.OPERATIONS,
 )
 SURFACE = problem_surface("v1", "/v1")

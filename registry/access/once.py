@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
@@ -39,10 +39,14 @@ class Once:
                 field="Idempotency-Key",
                 rule="idempotency-key",
             )
-        digest = hashlib.sha256()
+        return cls(actor, key, b"").also_of(*content)
+
+    def also_of(self, *content: bytes) -> Once:
+        """The same request, when more of its content is known."""
+        digest = hashlib.sha256(self.digest)
         for part in content:
             digest.update(len(part).to_bytes(8, "big") + part)
-        return cls(actor, key, digest.digest())
+        return replace(self, digest=digest.digest())
 
 
 class OnceRunner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import BinaryIO
 
 import msgspec
 
@@ -17,6 +18,8 @@ from registry.job.block import BlockWish
 from registry.job.job import Job, JobKind, JobNotFound, JobRefusal, JobState, seal_content
 from registry.prefix.prefix import Holding
 from registry.record.archive import Form
+from registry.upload.parts import Parts
+from registry.upload.upload import Upload
 
 MAX_UNFINISHED = 50  # jobs of one enterprise; more would only wait
 RETRY_SECONDS = 30
@@ -56,6 +59,46 @@ class Jobs:
                 total=settled.count,
                 actor=actor,
             )
+
+        job = await self._once.run(once, Job, work)
+        self._wake()
+        return job
+
+    async def check(self, actor: Actor, prefix: str) -> None:
+        """Raise what would forbid this actor a job under the prefix, before it sends a file."""
+        async with self._database.connection() as connection:
+            await self._admit(connection, actor, prefix)
+
+    async def add_upload(
+        self,
+        actor: Actor,
+        prefix: str,
+        name: str,
+        upload: Upload,
+        file: BinaryIO,
+        once: Once | None = None,
+    ) -> Job:
+        """Have the rows of a file registered. The file is stored before this returns."""
+
+        async def work(tx: Connection) -> Job:
+            holding = await self._admit(tx, actor, prefix)
+            job_id = await store.next_id(tx)
+            await access.audit(
+                tx, actor, "upload.requested", prefix, {"job": job_id, "bytes": upload.size}
+            )
+            job = await store.add(
+                tx,
+                job_id,
+                kind=JobKind.UPLOAD,
+                prefix_id=holding.prefix_id,
+                name=name,
+                parameters=msgspec.json.encode(upload),
+                content=None,
+                total=upload.estimate,
+                actor=actor,
+            )
+            await Parts(self._form.sealing, job_id).write(tx, file)
+            return job
 
         job = await self._once.run(once, Job, work)
         self._wake()

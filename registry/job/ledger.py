@@ -51,6 +51,16 @@ class Ledger:
         self.finished = advance.finished
         self._told(self._lease.kind, advance.tally)
 
+    async def exchange(self, work: Callable[[Connection], Awaitable[None]]) -> None:
+        """Change what the job works on, which moves nothing. Raises LeaseLost."""
+
+        async def whole(tx: Connection) -> None:
+            if not await store.hold(tx, self._lease, self.position):
+                raise LeaseLost
+            await work(tx)
+
+        await self._database.transaction(whole)
+
     async def must_yield(self) -> bool:
         """Whether the job has had its turn and others wait."""
         if time.monotonic() < self._turn_ends:

@@ -33,7 +33,7 @@ class JobStalled(Unavailable):
     title = "The job was tried again and again and did not get on"
 
 
-class Work(Protocol):
+class JobWork(Protocol):
     """How jobs of one kind are advanced. Whatever happens to it, what the ledger committed stays
     and nothing else does."""
 
@@ -58,7 +58,7 @@ class Worker:
         self,
         database: Database,
         sealing: SealingKey,
-        works: Mapping[JobKind, Work],
+        works: Mapping[JobKind, JobWork],
         shift: Shift,
     ) -> None:
         self._database = database

@@ -1,0 +1,1 @@
+"""Tables: files of registrations, as spreadsheets save them."""
