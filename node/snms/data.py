@@ -160,7 +160,11 @@ def _shown(identifier: Identifier, answer: Answer) -> Detail:
 
 
 def _names_template(value: Value) -> bool:
-    return value.index == TEMPLATE_INDEX and value.type == TEMPLATE_TYPE
+    return (
+        value.index == TEMPLATE_INDEX
+        and value.type == TEMPLATE_TYPE
+        and isinstance(value.data.value, str)  # who knows what other nodes hold there
+    )
 
 
 def _value_shown(value: Value) -> ValueShown:
