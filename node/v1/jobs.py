@@ -8,13 +8,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from node.v1.item import Content, values_of
+from node.v1.item import Content, ContentReader
 from node.v1.operation import Call, Operation, Reply
 from node.v1.types import Limit, Number, Page
 from registry import errors
 from registry.code.allocation import BEIJING
+from registry.identifier import Identifier
 from registry.job.block import MAX_COUNT, BlockWish
 from registry.job.job import Job, JobNotFound, JobRefusal, JobState
+from registry.series.series import Content as Shared
 
 TAG = "Jobs"
 
@@ -46,16 +48,20 @@ class RefusalList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def block_added(call: Call) -> Reply:
     body: BlockRequest = call.body
+    prefix = call.path["prefix"]
     now = call.wiring.now()
+    reader = ContentReader(call.wiring.templates, call.actor, now)
+    # Contents are the same for all suffixes; this one is not registered.
+    model = await reader.registration(Identifier(prefix, "model"), body, new=True)
     wish = BlockWish(
         pattern=body.pattern,
         count=body.count,
         start=body.start,
         on=body.on or now.astimezone(BEIJING).date(),
-        values=values_of(body, now),
+        content=Shared(model.values, model.template_id),
         revive=body.revive,
     )
-    job = await call.wiring.jobs.add_block(call.actor, call.path["prefix"], wish, call.once)
+    job = await call.wiring.jobs.add_block(call.actor, prefix, wish, call.once)
     return Reply(job, headers=location(job))
 
 
@@ -120,6 +126,7 @@ OPERATIONS = (
             errors.InvalidValue,
             errors.DuplicateIndex,
             errors.UnknownTemplate,
+            errors.InvalidAttribute,
             *ADMISSION,
         ),
         once=True,

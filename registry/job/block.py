@@ -19,21 +19,20 @@ from registry.prefix.prefix import Holding
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Terms
 from registry.record.registration import Method
-from registry.record.value import Value
-from registry.series.series import Series
+from registry.series.series import Content, Series
 
 MAX_COUNT = 100_000_000
 CHUNK = 20_000  # serials
 
 
 class BlockWish(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` codes of a pattern from the serial `start`, all with these values; without a start,
+    """`count` codes of a pattern from the serial `start`, all with this content; without a start,
     from the next serial that nobody was given. Dates in codes are of the day `on`."""
 
     pattern: str
     count: int
     on: date
-    values: tuple[Value, ...]
+    content: Content
     start: int | None = None
     revive: bool = False
 
@@ -81,8 +80,8 @@ class BlockWork:
     async def run(self, lease: Lease, ledger: Ledger) -> None:
         """Expand until the block is done, or the job must wait for others."""
         block = msgspec.json.decode(lease.parameters, type=Block)
-        values = content_of(lease, self._form.sealing, tuple[Value, ...])
-        series = Series(self._bulk, self._form, _terms(lease.actor, block), values)
+        content = content_of(lease, self._form.sealing, Content)
+        series = Series(self._bulk, self._form, _terms(lease.actor, block), content)
         pattern = Pattern.parse(block.pattern)
 
         async def chunk(tx: Connection) -> Advance:

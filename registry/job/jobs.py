@@ -55,7 +55,7 @@ class Jobs:
                 prefix_id=holding.prefix_id,
                 name=wish.pattern,
                 parameters=msgspec.json.encode(settled),
-                content=seal_content(self._form.sealing, job_id, wish.values),
+                content=seal_content(self._form.sealing, job_id, wish.content),
                 total=settled.count,
                 actor=actor,
             )

@@ -7,16 +7,20 @@ Otherwise they go the way of all bulk registrations, with the same verdicts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 
 from registry.database import Connection
+from registry.errors import UnknownTemplate
 from registry.identifier import Identifier, fold_case
 from registry.prefix.prefix import Holding
+from registry.record import templated
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally, Terms
-from registry.record.store import batch_ids
+from registry.record.registration import Registration
+from registry.record.store import Row, batch_ids
+from registry.record.templated import Numbered
 from registry.record.value import Value, encode
 from registry.series import store
 
@@ -37,41 +41,65 @@ class Codes:
         return cls([fold_case(text) for text in spellings], spellings)
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What all records of a series have: their values and their data template."""
+
+    values: tuple[Value, ...]
+    template_id: int | None = None
+
+
 class Series:
     """Registers series of one content under one prefix."""
 
-    def __init__(self, bulk: Bulk, form: Form, terms: Terms, values: tuple[Value, ...]) -> None:
+    def __init__(self, bulk: Bulk, form: Form, terms: Terms, content: Content) -> None:
         self._bulk = bulk
         self._form = form
         self._terms = terms
-        self._values = values
-        self._public = encode(values) if all(value.public for value in values) else None
+        self._content = content
 
     async def register(
         self, tx: Connection, holding: Holding, codes: list[str], first: int
     ) -> Tally:
         """Register codes, numbered from `first` in the tally. Whether the actor may register under
-        the prefix has been asked before."""
+        the prefix has been asked before. Raises UnknownTemplate where the template is gone."""
         series = Codes.of(codes, case_sensitive=self._form.case_sensitive)
-        if self._public is not None and await self._copy(tx, holding, series, self._public):
+        model = await self._model(tx, holding, series)
+        if model is not None and await self._copy(tx, model, series):
             return Tally(created=len(codes))
+        if self._content.template_id is not None:
+            return await self._judge_templated(tx, holding, codes, first)
         return await self._judge(tx, holding, codes, first)
 
-    async def _copy(self, tx: Connection, holding: Holding, codes: Codes, public: str) -> bool:
+    async def _model(self, tx: Connection, holding: Holding, codes: Codes) -> Row | None:
+        """A row that is as all of them are; None where each must be made by itself."""
+        values, template = self._content.values, None
+        if self._content.template_id is not None:
+            used = await self._form.shelf.use(tx, {self._content.template_id})
+            template = used.get(self._content.template_id)
+            if template is None or template.prefix_id != holding.prefix_id:
+                raise UnknownTemplate(
+                    "the template was deleted", field="template", rule="unknown-template"
+                )
+            if not template.alike(values):
+                return None
+        row = Row(holding.prefix_id, codes.suffixes[0], None, None, None)
+        model = self._form.filled(row, values, template)
+        return model if model.private is None else None
+
+    async def _copy(self, tx: Connection, model: Row, codes: Codes) -> bool:
         """Whether all were new, and are in."""
         suffixes = codes.suffixes
-        if await store.any_between(tx, holding.prefix_id, suffixes[0], suffixes[-1]):
+        if await store.any_between(tx, model.prefix_id, suffixes[0], suffixes[-1]):
             return False
         (batch_id,) = await batch_ids(tx, 1)
         try:
             async with tx.transaction():
                 await store.copy_in(
                     tx,
-                    holding.prefix_id,
-                    batch_id,
+                    replace(model, batch_id=batch_id),
                     suffixes=suffixes,
                     shown=codes.shown,
-                    public=public,
                     method=self._terms.method,
                     actor=self._terms.actor,
                 )
@@ -82,11 +110,23 @@ class Series:
     async def _judge(
         self, tx: Connection, holding: Holding, codes: Sequence[str], first: int
     ) -> Tally:
+        values = self._content.values
+        public = encode(values) if all(value.public for value in values) else None
         lines = []
         for number, code in enumerate(codes, start=first):
             identifier = Identifier(holding.prefix, code)
-            if self._public is not None:
-                lines.append(self._bulk.line(number, identifier, self._public))
+            if public is not None:
+                lines.append(self._bulk.line(number, identifier, public))
             else:
-                lines.append(self._bulk.long_line(number, identifier, self._values))
+                lines.append(self._bulk.long_line(number, identifier, values))
         return await self._bulk.commit_in(tx, self._terms, {holding.prefix: lines})
+
+    async def _judge_templated(
+        self, tx: Connection, holding: Holding, codes: Sequence[str], first: int
+    ) -> Tally:
+        values, template_id = self._content.values, self._content.template_id
+        lines = [
+            Numbered(number, Registration(Identifier(holding.prefix, code), values, template_id))
+            for number, code in enumerate(codes, start=first)
+        ]
+        return await templated.register(tx, self._form, self._terms, lines)

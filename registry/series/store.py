@@ -7,6 +7,7 @@ from itertools import repeat
 
 from registry.access.actor import Actor
 from registry.database import Connection
+from registry.record.store import Row
 
 
 async def any_between(connection: Connection, prefix_id: int, first: str, last: str) -> bool:
@@ -23,22 +24,20 @@ async def any_between(connection: Connection, prefix_id: int, first: str, last: 
 
 async def copy_in(
     tx: Connection,
-    prefix_id: int,
-    batch_id: int,
+    model: Row,
     *,
     suffixes: Sequence[str],
     shown: Sequence[str] | None,
-    public: str | None,
     method: int,
     actor: Actor,
 ) -> None:
-    """Insert the rows of one batch, which share what they hold, and the batch. Sorted by suffix, as
-    for `insert`. Raises UniqueViolationError where one exists."""
+    """Insert rows that are as the model is but for their suffixes, and its batch. Sorted by suffix,
+    as all rows are inserted. Raises UniqueViolationError where one exists."""
     await tx.execute(
         """INSERT INTO batch (batch_id, prefix_id, method, created, actor, request_id)
            VALUES ($1, $2, $3, $4, $5, $6)""",
-        batch_id,
-        prefix_id,
+        model.batch_id,
+        model.prefix_id,
         method,
         len(suffixes),
         actor.name,
@@ -46,13 +45,21 @@ async def copy_in(
     )
     await tx.copy_records_to_table(
         "identifier",
-        columns=("batch_id", "prefix_id", "suffix", "suffix_shown", "public_values"),
+        columns=(
+            "batch_id",
+            "prefix_id",
+            "suffix",
+            "suffix_shown",
+            "public_values",
+            "template_id",
+        ),
         records=zip(
-            repeat(batch_id, len(suffixes)),
-            repeat(prefix_id),
+            repeat(model.batch_id, len(suffixes)),
+            repeat(model.prefix_id),
             suffixes,
             repeat(None) if shown is None else shown,
-            repeat(public),
+            repeat(model.public),
+            repeat(model.template_id),
             strict=False,
         ),
     )

@@ -95,6 +95,19 @@ class Compiled:
             slot.index for slot in slots if slot.item.visibility is Visibility.GRANTED
         )
 
+    @property
+    def named(self) -> dict[str, str]:
+        """The idTypes of items in use by their own text and by their names, in capitals."""
+        items = [slot.item for slot in self._by_index.values() if slot.item.enabled]
+        names = {item.name.upper(): item.id_type for item in items}
+        return names | {item.id_type.upper(): item.id_type for item in items}
+
+    def alike(self, values: Iterable[Value]) -> bool:
+        """Whether records with these values store the same, whatever their suffixes: none of the
+        values is one that a pattern might give some record."""
+        slots = (self._by_index.get(value.index) for value in values)
+        return not any(slot.pattern for slot in slots if slot is not None)
+
     def values_of(
         self, attributes: Mapping[str, Any], timestamp: str = "", beside: Iterable[Value] = ()
     ) -> tuple[Value, ...]:

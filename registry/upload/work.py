@@ -16,15 +16,18 @@ from registry.errors import BiaoshiError, UnknownTemplate
 from registry.job.admission import admit
 from registry.job.job import Advance, Lease
 from registry.job.ledger import Ledger
+from registry.record import templated
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Line, Refusal, Terms
-from registry.record.registration import Method
+from registry.record.registration import Method, Registration
 from registry.record.shape import Shapes
+from registry.record.templated import Numbered
 from registry.record.value import normalise
 from registry.table import sheet
-from registry.table.column import Columns
+from registry.table.column import Columns, Entry
 from registry.table.dialect import Dialect, InvalidTable, recognise
 from registry.table.row import Row
+from registry.template.compiled import Compiled
 from registry.upload import store
 from registry.upload.content import Content, Place, header
 from registry.upload.parts import Parts
@@ -36,14 +39,19 @@ MAX_NAMED = 255
 
 @dataclass(slots=True)
 class _Chunk:
-    """Rows that will be committed together."""
+    """Rows that will be committed together, and where the next one begins."""
 
+    place: Place
+    last: bool  # whether no row follows
     lines: list[Line] = field(default_factory=list)
+    templated: list[Numbered] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
 
 
 class UploadWork:
+    """Reads a file's rows and registers them, some thousands in a transaction."""
+
     def __init__(
         self,
         database: Database,
@@ -63,70 +71,87 @@ class UploadWork:
         """Register row after row until the file is done, or the job must wait for others."""
         parts = Parts(self._form.sealing, lease.job_id)
         upload = msgspec.json.decode(lease.parameters, type=Upload)
-        if upload.options.template is not None:
-            raise UnknownTemplate("uploads take no template yet", field="template", rule="template")
         dialect = upload.dialect or await self._open_sheet(lease, upload, ledger, parts)
         names, place = await header(self._database, parts, dialect)
-        columns = Columns(names, lease.prefix, upload.options.columns, None)
+        template = await self._template(lease, upload)
+        items = template.named if template else None
+        columns = Columns(names, lease.prefix, upload.options.columns, items)
         if ledger.position:
             place = Place(ledger.position, ledger.line)
         content = Content(self._database, parts, dialect, place)
         terms = Terms(lease.actor, Method.UPLOAD, revive=upload.options.revive)
         while not ledger.finished:
             rows = await content.rows(self._chunk)
-            finished = len(rows) < self._chunk
             if rows:
                 place = Place(rows[-1].end, rows[-1].number)
-            chunk = await asyncio.to_thread(self._read, columns, rows)
-            await ledger.commit(partial(self._commit, lease, terms, chunk, place, finished))
+            chunk = _Chunk(place, last=len(rows) < self._chunk)
+            template = await self._template(lease, upload)  # its rules may change meanwhile
+            await asyncio.to_thread(self._read, rows, columns, template, chunk)
+            await ledger.commit(partial(self._commit, lease, terms, chunk))
             if await ledger.must_yield():
                 return
 
-    def _read(self, columns: Columns, rows: list[Row]) -> _Chunk:
+    async def _template(self, lease: Lease, upload: Upload) -> Compiled | None:
+        """Raises UnknownTemplate."""
+        version = upload.options.template
+        if version is None:
+            return None
+        async with self._database.connection() as connection:
+            template = await self._form.shelf.named(connection, lease.prefix, version)
+        if template is None:
+            raise UnknownTemplate(
+                f"{lease.prefix} has no template {version[:MAX_NAMED]!r}",
+                field="template",
+                rule="unknown-template",
+            )
+        return template
+
+    def _read(
+        self, rows: list[Row], columns: Columns, template: Compiled | None, chunk: _Chunk
+    ) -> None:
         """Turn rows into lines. Whatever is wrong with one harms no other."""
-        chunk = _Chunk()
         shapes = Shapes(self._now())
         for row in rows:
             if row.blank:
                 continue
             chunk.numbers.append(row.number)
             try:
-                chunk.lines.append(self._line(columns, shapes, row))
+                if row.cells is None:
+                    raise InvalidTable(row.trouble, "csv-syntax")
+                entry = columns.entry(row.cells)
+                if template is None:
+                    chunk.lines.append(self._line(row.number, entry, shapes))
+                else:
+                    chunk.templated.append(self._templated(row.number, entry, template))
             except BiaoshiError as error:
-                name = columns.spelling(row.cells or [""])
-                refusal = Refusal(row.number, name[:MAX_NAMED], error.with_traceback(None))
-                chunk.refusals.append(refusal)
-        return chunk
+                name = columns.spelling(row.cells or [""])[:MAX_NAMED]
+                chunk.refusals.append(Refusal(row.number, name, error.with_traceback(None)))
 
-    def _line(self, columns: Columns, shapes: Shapes, row: Row) -> Line:
-        """Raises what is wrong with the row."""
-        if row.cells is None:
-            raise InvalidTable(row.trouble, "csv-syntax")
-        entry = columns.entry(row.cells)
+    def _line(self, number: int, entry: Entry, shapes: Shapes) -> Line:
         public = shapes.write(entry.values)
         if public is not None:
-            return self._bulk.line(row.number, entry.identifier, public)
+            return self._bulk.line(number, entry.identifier, public)
         values = normalise(entry.values, now=self._now())
-        return self._bulk.long_line(row.number, entry.identifier, values)
+        return self._bulk.long_line(number, entry.identifier, values)
 
-    async def _commit(
-        self,
-        lease: Lease,
-        terms: Terms,
-        chunk: _Chunk,
-        place: Place,
-        finished: bool,
-        tx: Connection,
-    ) -> Advance:
+    def _templated(self, number: int, entry: Entry, template: Compiled) -> Numbered:
+        beside = normalise(entry.values, now=self._now())
+        values = template.values_of(entry.attributes, beside=beside)
+        return Numbered(number, Registration(entry.identifier, values, template.template_id))
+
+    async def _commit(self, lease: Lease, terms: Terms, chunk: _Chunk, tx: Connection) -> Advance:
         await admit(tx, self._form, lease.actor, lease.prefix)
-        tally = await self._bulk.commit_in(tx, terms, {lease.prefix: list(chunk.lines)})
+        if chunk.templated:
+            tally = await templated.register(tx, self._form, terms, chunk.templated)
+        else:
+            tally = await self._bulk.commit_in(tx, terms, {lease.prefix: chunk.lines})
         tally.refusals = sorted([*chunk.refusals, *tally.refusals], key=lambda one: one.number)
         return Advance(
-            position=place.position,
-            line=place.number,
+            position=chunk.place.position,
+            line=chunk.place.number,
             lines=chunk.numbers,
             tally=tally,
-            finished=finished,
+            finished=chunk.last,
         )
 
     async def _open_sheet(

@@ -21,6 +21,7 @@ from registry.job.worker import Shift, Worker
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally
 from registry.record.value import Value, ValueIn, normalise
+from registry.series.series import Content
 from tests.registry.conftest import Holder
 
 DAY = date(2026, 3, 2)
@@ -93,7 +94,7 @@ def wish(pattern: str = "SN{serial:06d}", count: int = 2500, **changes: Any) -> 
         "count": count,
         "start": 1,
         "on": DAY,
-        "values": values(URL="https://example.com"),
+        "content": Content(values(URL="https://example.com")),
     }
     return BlockWish(**known | changes)
 

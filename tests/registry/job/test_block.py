@@ -20,6 +20,7 @@ from registry.identifier import Identifier
 from registry.job.job import JobKind, JobState
 from registry.record.registration import Method, Registration
 from registry.record.value import ValueIn, normalise
+from registry.series.series import Content
 from tests.registry.job.conftest import (
     DAY,
     counted,
@@ -42,7 +43,10 @@ async def run(jobs, working, holder, wish, **options):
 async def register(registrar, holder, *codes, content=None):
     verdicts = await registrar.create(
         holder.actor,
-        [Registration(Identifier(holder.prefix, code), content or wish().values) for code in codes],
+        [
+            Registration(Identifier(holder.prefix, code), content or wish().content.values)
+            for code in codes
+        ],
         Method.SINGLE,
     )
     assert all(verdict.error is None for verdict in verdicts)
@@ -137,7 +141,7 @@ async def test_dates_and_check_digits(jobs, working, lamps, database):
 
 async def test_secrets_are_sealed_each_for_its_record(jobs, working, lamps, database, catalogue):
     secret = normalise([ValueIn(index=3, type="HS_SECKEY", data="geheim")], now=datetime.now(UTC))
-    job = await run(jobs, working, lamps, wish(count=3, values=secret))
+    job = await run(jobs, working, lamps, wish(count=3, content=Content(secret)))
     assert outcomes(job) == (3, 0, 0, 0)
     view = await catalogue.view(lamps.actor, Identifier(lamps.prefix, "SN000002"))
     assert [value.data.value for value in view.listed] == ["geheim"]

@@ -12,6 +12,7 @@ from registry.job import store
 from registry.job.job import Advance, JobKind, JobState
 from registry.job.verdict import unpacked
 from registry.record.bulk import Tally
+from registry.series.series import Content
 from tests.registry.job.conftest import counted, ended, suffixes, until_done, wish
 
 LONG = 200_000
@@ -222,7 +223,7 @@ async def test_refusals_to_look_at_are_bounded_and_verdicts_complete(
     jobs, working, lamps, database, form
 ):
     first = await jobs.add_block(lamps.actor, lamps.prefix, wish())
-    second = await jobs.add_block(lamps.actor, lamps.prefix, wish(values=()))
+    second = await jobs.add_block(lamps.actor, lamps.prefix, wish(content=Content(())))
     async with working():
         await ended(jobs, lamps, first.job_id)
         job = await ended(jobs, lamps, second.job_id)
@@ -246,7 +247,7 @@ async def test_refusals_to_look_at_are_bounded_and_verdicts_complete(
 
 async def test_what_a_job_left_is_forgotten_in_time(jobs, working, lamps, database):
     first = await jobs.add_block(lamps.actor, lamps.prefix, wish())
-    second = await jobs.add_block(lamps.actor, lamps.prefix, wish(values=()))
+    second = await jobs.add_block(lamps.actor, lamps.prefix, wish(content=Content(())))
     waiting = await jobs.add_block(lamps.actor, lamps.prefix, wish("X{serial:04d}", count=1))
     await jobs.cancel(lamps.actor, first.job_id)
     async with working():
