@@ -8,7 +8,7 @@
 #   make pins [ARGS=--upgrade]       writes requirements/*.txt anew from pyproject.toml
 #   make clean                       removes .venv and caches; data in .data stay
 #
-# PYTHON=python3.12 picks the interpreter (3.11 to 3.14).
+# PYTHON=python3.12 picks the interpreter (3.11 to 3.14); JOBS=1 runs the tests in one process.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,6 +18,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 PYTHON ?=
+JOBS ?= 2
 
 # A set-up is ready when its stamp exists. The stamp is written last and named after what it was
 # made from, so a changed pin, a moved checkout or an interrupted install is set up anew.
@@ -88,7 +89,7 @@ check: $(TEST)
 	$(VENV)/bin/lint-imports
 
 test: check
-	@$(VENV)/bin/python -m pytest -m "not soak" $(ARGS)
+	@$(VENV)/bin/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile $(ARGS)
 
 soak: $(TEST)
 	@$(VENV)/bin/python -m pytest -m soak $(ARGS)

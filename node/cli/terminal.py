@@ -20,7 +20,7 @@ PIPED_COLUMNS = 110
 def console() -> Console:
     """Standard output, for text as it is: what enterprises wrote is never taken for markup.
     Without a terminal there are no colours, and lines are rather long."""
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_COLUMNS
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPED_COLUMNS
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 

@@ -45,6 +45,7 @@ def cli(
 ) -> Cli:
     """Run a command in a thread with an operator's key (or `key`) for the live node."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    monkeypatch.delenv("COLUMNS", raising=False)  # some test runners set it
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BIAOSHI_URL", live.url)
 
