@@ -14,6 +14,7 @@ from tests.node.live import OTHER, SUBJECT, Enterprise, Live, Reply
 
 URL_VALUE = {"index": 1, "type": "URL", "data": "https://example.com/1"}
 GOOD = {"values": [URL_VALUE]}
+DEEP = b'{"attributes": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
 
 
 async def contents(live: Live) -> list[tuple[Any, ...]]:
@@ -115,7 +116,7 @@ async def test_bad_registration(
         (b'{"values": [', 422, "invalid-json", "json-syntax"),
         (b'{"values": "\xff"}', 422, "invalid-json", None),
         (b'{"template": "\\ud800"}', 422, "invalid-json", None),
-        (b'{"attributes": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}", 422, "invalid-json", "json-depth"),
+        (DEEP, 422, "invalid-json", "json-depth"),
         (b'{"values": []}' + b" " * (1 << 20), 413, "too-large", "body-limit"),
         (b"", 422, "invalid-json", None),
     ],
