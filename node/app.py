@@ -41,6 +41,8 @@ from registry.enterprise.enterprises import Enterprises
 from registry.job.block import BlockWork
 from registry.job.job import JobKind
 from registry.job.jobs import Jobs
+from registry.job.report import Reports
+from registry.job.watcher import Watcher
 from registry.job.worker import JobWork, Shift, Worker
 from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
@@ -118,7 +120,12 @@ def _assemble(
     registrar = Registrar(database, form)
     singles = GroupCommit(partial(registrar.grant, method=Method.SINGLE))
     bulk = Bulk(database, form)
-    worker = _worker(settings, database, form, bulk, instruments)
+    works: dict[JobKind, JobWork] = {
+        JobKind.BLOCK: BlockWork(bulk, form),
+        JobKind.UPLOAD: UploadWork(database, bulk, form, _now),
+    }
+    worker = Worker(database, form.sealing, works, _shift(settings, instruments))
+    watcher = Watcher(database)
     wiring = Wiring(
         settings=settings,
         instruments=instruments,
@@ -148,6 +155,8 @@ def _assemble(
         bulk=bulk,
         singles=singles,
         jobs=Jobs(database, once, form, worker.wake),
+        reports=Reports(database, form.sealing, works),
+        watcher=watcher,
         catalogue=catalogue,
         local=local,
         chain=Chain([local, _recursive(settings, session, catalogue, national)]),
@@ -159,9 +168,9 @@ def _assemble(
     background: list[Work] = [
         partial(housekeeping.run, database, _now),
         singles.run,
-        singles.run,
         worker.run,
         worker.run,
+        watcher.run,
     ]
     if sender:
         background.append(sender.run)
@@ -171,23 +180,22 @@ def _assemble(
 def _application(wiring: Wiring) -> web.Application:
     app = web.Application(middlewares=[make_edge(SURFACES)])
     app[WIRING] = wiring
+    app.on_shutdown.append(_end_watches)
     app.add_routes([*health.routes(), *v1.routes(), *docs.routes(v1.OPERATIONS, version=VERSION)])
     app.add_routes([*handle_json.routes(), *snms.routes()])
     return app
 
 
-def _worker(
-    settings: Settings, database: Database, form: Form, bulk: Bulk, instruments: Instruments
-) -> Worker:
+async def _end_watches(app: web.Application) -> None:
+    """Streams of events would last longer than the node."""
+    app[WIRING].watcher.close()
+
+
+def _shift(settings: Settings, instruments: Instruments) -> Shift:
     def count(kind: JobKind, tally: Tally) -> None:
         instruments.count(kind, tally.created, tally.unchanged, tally.revived, len(tally.refusals))
 
-    works: dict[JobKind, JobWork] = {
-        JobKind.BLOCK: BlockWork(bulk, form),
-        JobKind.UPLOAD: UploadWork(database, bulk, form, _now),
-    }
-    shift = Shift(settings.job_lease_seconds, partial(secrets.token_hex, 8), count)
-    return Worker(database, form.sealing, works, shift)
+    return Shift(settings.job_lease_seconds, partial(secrets.token_hex, 8), count)
 
 
 def _redis(settings: Settings) -> Redis | None:

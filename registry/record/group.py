@@ -27,8 +27,8 @@ class _Waiting:
 
 
 class GroupCommit:
-    """Owned by the tasks that run `run`: each is one transaction at a time. Two of them let one
-    group form while the other's commit reaches the disk."""
+    """Owned by the task that runs `run`, one transaction at a time. A second such task would only
+    make the groups smaller: while one is committed, all who come wait for the next."""
 
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
