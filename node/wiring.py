@@ -20,6 +20,8 @@ from registry.code.allocation import Codes
 from registry.database import Database
 from registry.enterprise.enterprises import Enterprises
 from registry.job.jobs import Jobs
+from registry.job.report import Reports
+from registry.job.watcher import Watcher
 from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
 from registry.record.bulk import Bulk
@@ -58,6 +60,8 @@ class Wiring:
     bulk: Bulk
     singles: GroupCommit  # registrations that arrive one by one
     jobs: Jobs
+    reports: Reports  # what became of every line of a job
+    watcher: Watcher  # of jobs
     catalogue: Catalogue
     local: LocalLink  # this node's own records alone
     chain: Chain  # the local link, then recursion

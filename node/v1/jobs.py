@@ -8,14 +8,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from node.v1.events import EVENT_STREAM, watched
 from node.v1.item import Content, ContentReader
 from node.v1.operation import Call, Operation, Reply
 from node.v1.types import Limit, Number, Page
+from node.v1.verdicts import CSV, told
 from registry import errors
 from registry.code.allocation import BEIJING
 from registry.identifier import Identifier
 from registry.job.block import MAX_COUNT, BlockWish
 from registry.job.job import Job, JobNotFound, JobRefusal, JobState
+from registry.job.report import ReportGone
 from registry.series.series import Content as Shared
 
 TAG = "Jobs"
@@ -162,6 +165,33 @@ OPERATIONS = (
         query=RefusalList,
         answer=Page[JobRefusal],
         errors=(JobNotFound,),
+    ),
+    Operation(
+        name="watchJob",
+        tag=TAG,
+        summary="Watch a job get on",
+        description="Server-sent events: `progress` with the job as it is, and at last `ended`. "
+        "Come back with Last-Event-ID to hear only what is new.",
+        method="GET",
+        path="/v1/jobs/{job_id:number}/events",
+        handler=watched,
+        answer=str,
+        answer_media=EVENT_STREAM,
+        also={204: "It has ended, and the client knows that"},
+        errors=(JobNotFound,),
+    ),
+    Operation(
+        name="getVerdicts",
+        tag=TAG,
+        summary="Download what became of every line",
+        description="CSV in UTF-8 with a mark of it: line, identifier, outcome, rule, field, "
+        "reason; all lines judged by now. Kept for 30 days after the job has ended.",
+        method="GET",
+        path="/v1/jobs/{job_id:number}/verdicts.csv",
+        handler=told,
+        answer=str,
+        answer_media=CSV,
+        errors=(JobNotFound, ReportGone),
     ),
     Operation(
         name="cancelJob",

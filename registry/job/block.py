@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import date
 
 import msgspec
@@ -15,6 +16,8 @@ from registry.identifier import Identifier
 from registry.job.admission import admit
 from registry.job.job import Advance, Lease, content_of
 from registry.job.ledger import Ledger
+from registry.job.report import Named
+from registry.job.store import Source
 from registry.prefix.prefix import Holding
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Terms
@@ -103,6 +106,18 @@ class BlockWork:
             await ledger.commit(chunk)
             if await ledger.must_yield():
                 return
+
+    async def names(self, source: Source) -> AsyncIterator[list[Named]]:
+        """The identifiers of a block, some at a time."""
+        block = msgspec.json.decode(source.parameters, type=Block)
+        pattern = Pattern.parse(block.pattern)
+        for done in range(0, block.count, self._chunk):
+            count = min(self._chunk, block.count - done)
+            codes = pattern.expand(block.start + done, count, block.on)
+            yield [
+                Named(number, f"{source.prefix}/{code}")
+                for number, code in enumerate(codes, start=done + 1)
+            ]
 
 
 def _terms(actor: Actor, block: Block) -> Terms:

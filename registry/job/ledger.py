@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from registry.database import Connection, Database
 from registry.job import store
 from registry.job.job import Advance, JobKind, JobRefusal, Lease, LeaseLost
-from registry.job.verdict import packed_outcomes, packed_refusals
+from registry.job.verdict import context_of, packed_outcomes, packed_refusals
 from registry.record.bulk import Tally
 from registry.sealing import SealingKey
 
@@ -78,7 +78,7 @@ class Ledger:
             ]
             await store.add_refusals(tx, job_id, shown, MAX_REFUSALS)
         if advance.lines:
-            context = f"job/{job_id}/verdicts/{advance.position}"
+            context = context_of(job_id, advance.position)
             refusals = packed_refusals(tally.refusals)
             await store.add_verdicts(
                 tx,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -14,6 +15,17 @@ from registry.job.job import Job, JobError, JobKind, JobRefusal, JobState, Lease
 
 _COLUMNS = """j.job_id, j.kind, p.prefix, j.name, j.state, j.total, j.done, j.created, j.unchanged,
               j.revived, j.refused, j.error, j.actor, j.requested_at, j.started_at, j.finished_at"""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a job works on, as far as it is kept."""
+
+    job_id: int
+    kind: JobKind
+    prefix: str
+    name: str
+    parameters: bytes
 
 
 async def next_id(tx: Connection) -> int:
@@ -273,6 +285,34 @@ async def add_verdicts(
         outcomes,
         refusals,
     )
+
+
+async def verdicts(
+    connection: Connection, job_id: int, after: int
+) -> tuple[int, bytes, bytes | None] | None:
+    """The verdicts on the first chunk whose position is above `after`: that position, outcomes and
+    refusals."""
+    row = await connection.fetchrow(
+        """SELECT position, outcomes, refusals FROM job_verdicts
+            WHERE job_id = $1 AND position > $2 ORDER BY position LIMIT 1""",
+        job_id,
+        after,
+    )
+    return None if row is None else (row["position"], row["outcomes"], row["refusals"])
+
+
+async def source(connection: Connection, job_id: int) -> Source | None:
+    """None once what the job worked on was forgotten."""
+    row = await connection.fetchrow(
+        """SELECT j.job_id, j.kind, p.prefix, j.name, j.parameters
+             FROM job j JOIN prefix p USING (prefix_id)
+            WHERE j.job_id = $1 AND j.parameters <> '{}'""",
+        job_id,
+    )
+    if row is None:
+        return None
+    parameters = row["parameters"].encode()
+    return Source(row["job_id"], JobKind(row["kind"]), row["prefix"], row["name"], parameters)
 
 
 async def forget(connection: Connection, *, finished_before: datetime) -> int:

@@ -42,6 +42,11 @@ class Verdicts:
     reasons: dict[int, Reason]  # by line
 
 
+def context_of(job_id: int, position: int) -> str:
+    """What refusals are sealed for."""
+    return f"job/{job_id}/verdicts/{position}"
+
+
 def packed_outcomes(lines: Sequence[int], tally: Tally) -> bytes:
     """The outcome of each of these lines."""
     codes = bytearray([_CODES[Outcome.CREATED]]) * len(lines)

@@ -18,6 +18,7 @@ from registry.errors import BiaoshiError, Unavailable
 from registry.job import store
 from registry.job.job import JobError, JobKind, Lease, LeaseLost
 from registry.job.ledger import Ledger, Told
+from registry.job.report import Names
 from registry.sealing import SealingKey
 
 POLL_SECONDS = 1.0  # after which jobs of other processes are noticed
@@ -33,7 +34,7 @@ class JobStalled(Unavailable):
     title = "The job was tried again and again and did not get on"
 
 
-class JobWork(Protocol):
+class JobWork(Names, Protocol):
     """How jobs of one kind are advanced. Whatever happens to it, what the ledger committed stays
     and nothing else does."""
 

@@ -71,54 +71,24 @@ class _Value:
     permissions: str | None
 
 
-class Columns:
-    """The columns of one file."""
+class Key:
+    """The column that names identifiers."""
 
     def __init__(
-        self,
-        header: Sequence[str],
-        prefix: str,
-        wishes: Mapping[str, ColumnWish] | None,
-        items: Mapping[str, str] | None,
+        self, names: Sequence[str], prefix: str, wishes: Mapping[str, ColumnWish] | None
     ) -> None:
-        """`items` are the template's idTypes by what a column may be named for them, in capitals;
-        None without a template. Raises InvalidTable."""
-        self._names = _trimmed([name.strip() for name in header])
+        """Raises InvalidTable."""
         self._prefix = prefix
-        self._key = -1
-        self._whole = False
-        self._values: list[_Value] = []
-        self._attributes: list[tuple[int, str]] = []
-        self._check_names()
-        if wishes is None:
-            self._assume(items)
-        else:
-            self._obey(wishes, items)
-        self._values.sort(key=lambda value: value.index)
-        self._check_indexes()
-
-    def entry(self, cells: Sequence[str]) -> Entry:
-        """Raises InvalidTable or InvalidIdentifier."""
-        width = len(self._names)
-        if len(cells) < width or any(cells[width:]):
-            raise InvalidTable(f"{len(cells)} cells, but the header has {width}", "ragged-row")
-        values = [
-            ValueIn(index=one.index, type=one.type, data=text, permissions=one.permissions)
-            for one in self._values
-            if (text := cells[one.place])
-        ]
-        attributes = {name: text for place, name in self._attributes if (text := cells[place])}
-        return Entry(self._identifier(cells[self._key]), values, attributes)
+        self.place, self._whole = _assumed(names) if wishes is None else _wished(names, wishes)
 
     def spelling(self, cells: Sequence[str]) -> str:
         """What a row names, whatever it is worth."""
-        text = cells[self._key] if self._key < len(cells) else ""
+        text = cells[self.place] if self.place < len(cells) else ""
         return text if self._has_prefix(text) else f"{self._prefix}/{text}"
 
-    def _has_prefix(self, text: str) -> bool:
-        return self._whole or text.startswith(f"{self._prefix}/")
-
-    def _identifier(self, text: str) -> Identifier:
+    def identifier(self, cells: Sequence[str]) -> Identifier:
+        """Raises InvalidIdentifier or InvalidTable."""
+        text = cells[self.place]
         if _SCIENTIFIC.fullmatch(text):
             raise InvalidTable(
                 f"{text} is a number of which the spreadsheet has lost the last digits: give the "
@@ -136,59 +106,83 @@ class Columns:
             )
         return identifier
 
-    def _check_names(self) -> None:
+    def _has_prefix(self, text: str) -> bool:
+        return self._whole or text.startswith(f"{self._prefix}/")
+
+
+class Columns:
+    """The columns of one file."""
+
+    def __init__(
+        self,
+        header: Sequence[str],
+        prefix: str,
+        wishes: Mapping[str, ColumnWish] | None,
+        items: Mapping[str, str] | None,
+    ) -> None:
+        """`items` are the template's idTypes by what a column may be named for them, in capitals;
+        None without a template. Raises InvalidTable."""
+        self._names = names_of(header)
+        self._check_names(prefix)
+        self.key = Key(self._names, prefix, wishes)
+        self._values: list[_Value] = []
+        self._attributes: list[tuple[int, str]] = []
+        if wishes is None:
+            self._assume(items)
+        else:
+            for name, wish in wishes.items():
+                self._obey(self._names.index(name), name, wish, items)
+        self._values.sort(key=lambda value: value.index)
+        self._check_indexes()
+
+    def entry(self, cells: Sequence[str]) -> Entry:
+        """Raises InvalidTable or InvalidIdentifier."""
+        width = len(self._names)
+        if len(cells) < width or any(cells[width:]):
+            raise InvalidTable(f"{len(cells)} cells, but the header has {width}", "ragged-row")
+        values = [
+            ValueIn(index=one.index, type=one.type, data=text, permissions=one.permissions)
+            for one in self._values
+            if (text := cells[one.place])
+        ]
+        attributes = {name: text for place, name in self._attributes if (text := cells[place])}
+        return Entry(self.key.identifier(cells), values, attributes)
+
+    def _check_names(self, prefix: str) -> None:
         for place, name in enumerate(self._names, start=1):
             if not name:
                 raise InvalidTable(f"column {place} has no name", "header")
             if self._names.count(name) > 1:
                 raise InvalidTable(f"two columns are named {name}", "header")
-        if self._names[0].startswith(f"{self._prefix}/"):
+        if self._names[0].startswith(f"{prefix}/"):
             raise InvalidTable(
                 "an identifier stands where the names of the columns belong", "header"
             )
 
     def _assume(self, items: Mapping[str, str] | None) -> None:
-        lower = [name.lower() for name in self._names]
-        keys = [place for place, name in enumerate(lower) if name in SUFFIX_NAMES + HANDLE_NAMES]
-        self._key = keys[0] if keys else 0
-        self._whole = lower[self._key] in HANDLE_NAMES
         index = FIRST_INDEX
         for place, name in enumerate(self._names):
-            if place == self._key:
+            if place == self.key.place:
                 continue
             if items is not None:
                 self._attributes.append((place, _item(name, items)))
-            elif lower[place] in URL_NAMES:
+            elif name.lower() in URL_NAMES:
                 self._values.append(_Value(place, URL_INDEX, "URL", None))
             else:
                 self._values.append(_Value(place, index, name, None))
                 index += 1
 
-    def _obey(self, wishes: Mapping[str, ColumnWish], items: Mapping[str, str] | None) -> None:
-        for name, wish in wishes.items():
-            if name not in self._names:
-                raise InvalidTable(f"the file has no column {name}", "column-name")
-            self._place(self._names.index(name), name, wish, items)
-        if self._key < 0:
-            raise InvalidTable("no column is the suffix or the handle", "column-key")
-
-    def _place(
+    def _obey(
         self, place: int, name: str, wish: ColumnWish, items: Mapping[str, str] | None
     ) -> None:
-        match wish.role:
-            case Role.SUFFIX | Role.HANDLE:
-                if self._key >= 0:
-                    raise InvalidTable("two columns are the identifier", "column-key")
-                self._key, self._whole = place, wish.role is Role.HANDLE
-            case Role.VALUE:
-                if wish.index is None:
-                    raise InvalidTable(f"the value in column {name} needs an index", "column-index")
-                value = _Value(place, wish.index, wish.type or name, wish.permissions)
-                self._values.append(value)
-            case Role.ATTRIBUTE:
-                if items is None:
-                    raise InvalidTable("attributes go by a template", "template-needed")
-                self._attributes.append((place, _item(wish.attribute or name, items)))
+        if wish.role is Role.VALUE:
+            if wish.index is None:
+                raise InvalidTable(f"the value in column {name} needs an index", "column-index")
+            self._values.append(_Value(place, wish.index, wish.type or name, wish.permissions))
+        elif wish.role is Role.ATTRIBUTE:
+            if items is None:
+                raise InvalidTable("attributes go by a template", "template-needed")
+            self._attributes.append((place, _item(wish.attribute or name, items)))
 
     def _check_indexes(self) -> None:
         indexes = [value.index for value in self._values]
@@ -197,10 +191,30 @@ class Columns:
             raise InvalidTable("two columns become the same value", "column-twice")
 
 
-def _trimmed(names: list[str]) -> list[str]:
-    """Without the nameless columns at the end, of which spreadsheets write some."""
+def names_of(header: Sequence[str]) -> list[str]:
+    """The names of the columns, without the nameless ones at the end, of which spreadsheets write
+    some."""
+    names = [name.strip() for name in header]
     last = max((place for place, name in enumerate(names) if name), default=0)
     return names[: last + 1]
+
+
+def _assumed(names: Sequence[str]) -> tuple[int, bool]:
+    """Where the identifier stands where nothing was said, and whether it stands there whole."""
+    lower = [name.lower() for name in names]
+    keys = [place for place, name in enumerate(lower) if name in SUFFIX_NAMES + HANDLE_NAMES]
+    key = keys[0] if keys else 0
+    return key, lower[key] in HANDLE_NAMES
+
+
+def _wished(names: Sequence[str], wishes: Mapping[str, ColumnWish]) -> tuple[int, bool]:
+    for name in wishes:
+        if name not in names:
+            raise InvalidTable(f"the file has no column {name}", "column-name")
+    keys = [name for name, wish in wishes.items() if wish.role in (Role.SUFFIX, Role.HANDLE)]
+    if len(keys) != 1:
+        raise InvalidTable("one column is the suffix or the handle", "column-key")
+    return names.index(keys[0]), wishes[keys[0]].role is Role.HANDLE
 
 
 def _item(name: str, items: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,8 @@ from registry.errors import BiaoshiError, UnknownTemplate
 from registry.job.admission import admit
 from registry.job.job import Advance, Lease
 from registry.job.ledger import Ledger
+from registry.job.report import Named
+from registry.job.store import Source
 from registry.record import templated
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Line, Refusal, Terms
@@ -24,7 +26,7 @@ from registry.record.shape import Shapes
 from registry.record.templated import Numbered
 from registry.record.value import normalise
 from registry.table import sheet
-from registry.table.column import Columns, Entry
+from registry.table.column import Columns, Entry, Key, names_of
 from registry.table.dialect import Dialect, InvalidTable, recognise
 from registry.table.row import Row
 from registry.template.compiled import Compiled
@@ -91,6 +93,18 @@ class UploadWork:
             if await ledger.must_yield():
                 return
 
+    async def names(self, source: Source) -> AsyncIterator[list[Named]]:
+        """What the rows of an upload name, in their order, some at a time."""
+        upload = msgspec.json.decode(source.parameters, type=Upload)
+        if upload.dialect is None:
+            return  # nothing of it was judged yet
+        parts = Parts(self._form.sealing, source.job_id)
+        names, place = await header(self._database, parts, upload.dialect)
+        key = Key(names_of(names), source.prefix, upload.options.columns)
+        content = Content(self._database, parts, upload.dialect, place)
+        while rows := await content.rows(self._chunk):
+            yield [Named(row.number, _name(key, row)) for row in rows if not row.blank]
+
     async def _template(self, lease: Lease, upload: Upload) -> Compiled | None:
         """Raises UnknownTemplate."""
         version = upload.options.template
@@ -124,8 +138,8 @@ class UploadWork:
                 else:
                     chunk.templated.append(self._templated(row.number, entry, template))
             except BiaoshiError as error:
-                name = columns.spelling(row.cells or [""])[:MAX_NAMED]
-                chunk.refusals.append(Refusal(row.number, name, error.with_traceback(None)))
+                refusal = Refusal(row.number, _name(columns.key, row), error.with_traceback(None))
+                chunk.refusals.append(refusal)
 
     def _line(self, number: int, entry: Entry, shapes: Shapes) -> Line:
         public = shapes.write(entry.values)
@@ -171,3 +185,8 @@ class UploadWork:
 
             await ledger.exchange(exchange)
         return dialect
+
+
+def _name(key: Key, row: Row) -> str:
+    """What a row names, as far as it can be shown."""
+    return key.spelling(row.cells or [""])[:MAX_NAMED]

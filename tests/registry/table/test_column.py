@@ -10,6 +10,7 @@ from registry.table.column import Columns, ColumnWish, Role
 from registry.table.dialect import InvalidTable
 
 PREFIX = "88.118.1"
+KEY = ColumnWish(role=Role.SUFFIX)
 ITEMS = {"SPEC": "spec", "规格": "spec", "COLOUR": "colour"}
 
 
@@ -94,8 +95,12 @@ def test_attributes_go_by_the_names_or_types_of_items():
             {"wishes": {"a": ColumnWish(role=Role.SUFFIX), "b": ColumnWish(role=Role.HANDLE)}},
             "column-key",
         ),
-        (["a"], {"wishes": {"a": ColumnWish(role=Role.VALUE)}}, "column-index"),
-        (["a"], {"wishes": {"a": ColumnWish(role=Role.ATTRIBUTE)}}, "template-needed"),
+        (["k", "a"], {"wishes": {"k": KEY, "a": ColumnWish(role=Role.VALUE)}}, "column-index"),
+        (
+            ["k", "a"],
+            {"wishes": {"k": KEY, "a": ColumnWish(role=Role.ATTRIBUTE)}},
+            "template-needed",
+        ),
         (["a", "other"], {"items": ITEMS}, "column-name"),
         (["a", "spec", "规格"], {"items": ITEMS}, "column-twice"),
         (
@@ -134,7 +139,7 @@ def test_rows_that_say_nothing(cells, rule, named):
     with pytest.raises(BiaoshiError) as raised:
         found.entry(cells)
     assert raised.value.rule == rule
-    assert found.spelling(cells) == named
+    assert found.key.spelling(cells) == named
 
 
 @pytest.mark.parametrize(
