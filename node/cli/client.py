@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -17,6 +19,7 @@ from registry.errors import BiaoshiError, InvalidInput, Unavailable
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 60.0
 PAGE = 1000
+PIECE = 256 * 1024  # bytes written at a time
 
 T = TypeVar("T")
 
@@ -103,6 +106,7 @@ class NodeClient:
         body: object | None = None,
         *,
         query: dict[str, str | int | list[str]] | None = None,
+        once: str | None = None,
     ) -> Any:
         """The answer's JSON. `path` is percent-encoded already, as `handle_path` makes it.
 
@@ -114,17 +118,59 @@ class NodeClient:
             url = url.extend_query(query)
         content = msgspec.json.encode(body) if body is not None else None
         headers = {"Content-Type": "application/json"} if content is not None else {}
-        try:
-            async with self._session.request(
-                method, url, data=content, headers=headers, allow_redirects=False
+        if once is not None:
+            headers["Idempotency-Key"] = once
+        async with self._answer(method, url, data=content, headers=headers) as response:
+            return _read(response.status, await response.read(), self.base_url)
+
+    async def send_file(self, path: str, file: Path, options: object, *, once: str) -> Any:
+        """POST a file and how to read it, as a form. However long that takes, as long as it gets
+        on. `once` names the request: sent again it makes nothing new."""
+        with file.open("rb") as stream:
+            form = aiohttp.FormData(quote_fields=False)
+            form.add_field("options", msgspec.json.encode(options).decode())
+            form.add_field("file", stream, filename=file.name)
+            async with self._answer(
+                "POST",
+                URL(self.base_url + path, encoded=True),
+                data=form,
+                headers={"Idempotency-Key": once},
+                timeout=_patient(self._timeout),
             ) as response:
                 return _read(response.status, await response.read(), self.base_url)
+
+    async def download(self, path: str, file: Path) -> None:
+        """GET what is no JSON, and write it to a file."""
+        url = URL(self.base_url + path, encoded=True)
+        async with self._answer("GET", url, timeout=_patient(self._timeout)) as response:
+            if response.status != 200:
+                _read(response.status, await response.read(), self.base_url)
+            with file.open("wb") as stream:
+                async for piece in response.content.iter_chunked(PIECE):
+                    stream.write(piece)
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, url: URL, **options: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Raises NodeUnreachable for whatever goes wrong on the way."""
+        assert self._session is not None, "used outside its context"
+        try:
+            async with self._session.request(
+                method, url, allow_redirects=False, **options
+            ) as response:
+                yield response
         except TimeoutError:
             raise NodeUnreachable(f"the node at {self.base_url} does not answer in time") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, ConnectionError) as error:
             number = getattr(error, "errno", None)
             reason = os.strerror(number) if number and number > 0 else type(error).__name__
             raise NodeUnreachable(f"cannot reach the node at {self.base_url}: {reason}") from None
+
+
+def _patient(timeout: aiohttp.ClientTimeout) -> aiohttp.ClientTimeout:
+    """The time between two pieces is bounded, not that of all."""
+    return aiohttp.ClientTimeout(sock_connect=timeout.sock_connect, sock_read=timeout.total)
 
 
 def handle_path(start: str, text: str) -> str:

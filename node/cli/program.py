@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from node.cli import (
     INTERRUPTED,
     enterprise,
+    job,
     key,
     migrate,
     prefix,
@@ -53,6 +54,7 @@ def program() -> App:
         sandbox,
         settings,
         register,
+        job,
         resolve,
         enterprise,
         prefix,

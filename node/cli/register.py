@@ -92,11 +92,12 @@ async def _open(file: Path, prefix: str | None, access: Access) -> Source:
     read = Table(file, prefix)
     if read.needs_prefix:
         async with access.as_("enterprise") as client:
-            read.prefix = await _own_prefix(client)
+            read.prefix = await own_prefix(client)
     return read
 
 
-async def _own_prefix(client: NodeClient) -> str:
+async def own_prefix(client: NodeClient) -> str:
+    """The enterprise's prefix, if it has just one that is active."""
     found = await client.get("/v1/prefixes", state=int(PrefixState.ACTIVE))
     texts = [one["prefix"] for one in found["items"]]
     if len(texts) == 1:
