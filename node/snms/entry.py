@@ -17,11 +17,11 @@ from node.snms.content import MAX_HANDLE, MAX_TYPE, MAX_VALUE, MAX_VERSION
 from node.snms.misformed import Misformed
 from node.wiring import Wiring
 from registry.access.actor import Actor
-from registry.errors import BiaoshiError, InvalidAttribute
+from registry.errors import InvalidAttribute
 from registry.identifier import Identifier
 from registry.record.registration import Registration
 from registry.record.value import MAX_INDEX, DataIn, Value, ValueIn, normalise
-from registry.template.compiled import Compiled
+from registry.template.request import RequestedTemplates
 from registry.template.template import FIRST_INDEX, TEMPLATE_INDEX, Template
 
 FORMAT = "string"
@@ -75,7 +75,7 @@ class EntryReader:
         self._templates = wiring.templates
         self._actor = actor
         self._now = wiring.now()
-        self._known: dict[tuple[str, str], Compiled | BiaoshiError] = {}
+        self._prepared = RequestedTemplates(wiring.templates, actor)
         self._definitions: dict[tuple[str, str], Template] = {}
 
     async def registration(self, entry: Entry, *, new: bool) -> Registration:
@@ -83,7 +83,7 @@ class EntryReader:
         registration, and then their time is not stored."""
         identifier = Identifier.parse(entry.handle)
         key = (identifier.canonical_prefix, entry.version)
-        template = await self._template(*key)
+        template = await self._prepared.get(*key)
         values = normalise(entry.values, now=self._now)
         try:
             checked = template.values_of({}, beside=values)
@@ -92,18 +92,6 @@ class EntryReader:
         if new:
             checked = tuple(value.stamped("") for value in checked)
         return Registration(identifier, checked, template.template_id)
-
-    async def _template(self, prefix: str, version: str) -> Compiled:
-        known = self._known.get((prefix, version))
-        if known is None:
-            try:
-                known = await self._templates.prepared(self._actor, prefix, version)
-            except BiaoshiError as error:
-                known = error
-            self._known[prefix, version] = known
-        if isinstance(known, BiaoshiError):
-            raise known
-        return known
 
     async def _definition(self, prefix: str, version: str) -> Template:
         """The template with the names and limits that a refusal tells."""

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from registry.access.actor import Actor
-from registry.errors import BiaoshiError, InvalidInput, UnknownTemplate
+from registry.errors import InvalidInput
 from registry.identifier import Identifier
 from registry.record.registration import Registration
-from registry.record.value import DataIn, Value, ValueIn, normalise, timestamp_of
-from registry.template.compiled import Compiled
+from registry.record.value import DataIn, ValueIn, normalise, timestamp_of
+from registry.template.request import RequestedTemplates
 from registry.template.templates import Templates
 
 
@@ -47,10 +47,8 @@ class ContentReader:
     """Turns the contents of one request into registrations. Each template is asked for once."""
 
     def __init__(self, templates: Templates, actor: Actor, now: datetime) -> None:
-        self._templates = templates
-        self._actor = actor
+        self._templates = RequestedTemplates(templates, actor)
         self._now = now
-        self._known: dict[tuple[str, str], Compiled | BiaoshiError] = {}
 
     async def registration(
         self, identifier: Identifier, content: Content, *, new: bool = False
@@ -64,28 +62,7 @@ class ContentReader:
                     "attributes go by a template", field="template", rule="template-needed"
                 )
             return Registration(identifier, values)
-        template = await self._template(identifier.canonical_prefix, content.template)
+        template = await self._templates.get(identifier.canonical_prefix, content.template)
         timestamp = "" if new else timestamp_of(self._now)
         values = template.values_of(content.attributes or {}, timestamp, beside=values)
         return Registration(identifier, values, template.template_id)
-
-    async def _template(self, prefix: str, version: str) -> Compiled:
-        known = self._known.get((prefix, version))
-        if known is None:
-            try:
-                known = await self._templates.prepared(self._actor, prefix, version)
-            except BiaoshiError as error:
-                known = error
-            self._known[prefix, version] = known
-        if isinstance(known, BiaoshiError):
-            raise known
-        return known
-
-
-def values_of(content: Content, now: datetime) -> tuple[Value, ...]:
-    """The values of a content without a template, normalised. Raises what is wrong with them."""
-    if content.template is not None or content.attributes is not None:
-        raise UnknownTemplate(
-            "templates are not taken here yet", field="template", rule="template-not-here"
-        )
-    return normalise(content.values, now=now)
