@@ -41,7 +41,7 @@ async def run(live: Live, key: str, folder: Path, *, examples: int, seed: int) -
         "--header", f"Authorization: Bearer {key}",
         "--max-examples", str(examples),
         "--seed", str(seed),
-        "--workers", "2",
+        "--workers", "1",  # threads that parse Python at once can fail in CPython 3.11 itself
         "--generation-database", "none",
         "--suppress-health-check", "all",
         "--exclude-checks", BEYOND_SHAPES,
