@@ -16,7 +16,7 @@ from registry.record.bulk import Refusal, Tally, Terms
 from registry.record.creation import Creation, Wish
 from registry.record.registration import Outcome, Registration, Verdict
 
-SOME = 500
+SOME = 200
 
 
 class Numbered(NamedTuple):

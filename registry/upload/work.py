@@ -35,7 +35,7 @@ from registry.upload.content import Content, Place, header
 from registry.upload.parts import Parts
 from registry.upload.upload import Upload
 
-CHUNK = 10_000  # rows
+CHUNK = 2_500  # rows
 MAX_NAMED = 255
 
 
