@@ -21,6 +21,7 @@ from node import foundation, health, housekeeping
 from node.handle_json import surface as handle_json
 from node.http.client import Clients
 from node.http.edge import make_edge
+from node.http.reception import Reception
 from node.http.throttle import REDIS_PATIENCE, Throttle
 from node.settings import Settings
 from node.snms import surface as snms
@@ -67,6 +68,8 @@ SURFACES = (v1.SURFACE, handle_json.SURFACE, snms.SURFACE, handle_json.SITE)
 # The uplink's sender tries again by itself, and a resolution must not wait: neither needs the
 # client to insist for long.
 UPLINK_SECONDS, UPLINK_ATTEMPTS = 10.0, 3
+# Coming in at once: each may take as much disk as an upload may have.
+UPLOADS_EACH, UPLOADS_ALTOGETHER = 4, 32
 
 
 Work: TypeAlias = Callable[[], Coroutine[object, object, None]]
@@ -155,6 +158,7 @@ def _assemble(
         bulk=bulk,
         singles=singles,
         jobs=Jobs(database, once, form, worker.wake),
+        reception=Reception(each=UPLOADS_EACH, altogether=UPLOADS_ALTOGETHER),
         reports=Reports(database, form.sealing, works),
         watcher=watcher,
         catalogue=catalogue,

@@ -28,7 +28,8 @@ async def run(database: Database, now: Callable[[], datetime]) -> None:
             async with database.connection() as connection:
                 await store.forget_idempotency(connection, older_than=now() - KEEP_ANSWERS)
             forget = partial(jobs.forget, finished_before=now() - KEEP_JOBS)
-            await database.transaction(forget)
+            while await database.transaction(forget):
+                pass
         except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.warning("housekeeping-failed", error=type(error).__name__)
         await asyncio.sleep(PERIOD)

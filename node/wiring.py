@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from metrics.instruments import Instruments
 from node.http.client import Clients
+from node.http.reception import Reception
 from node.http.throttle import Throttle
 from node.settings import Settings
 from node.uplink.sender import Sender
@@ -60,6 +61,7 @@ class Wiring:
     bulk: Bulk
     singles: GroupCommit  # registrations that arrive one by one
     jobs: Jobs
+    reception: Reception  # of uploads
     reports: Reports  # what became of every line of a job
     watcher: Watcher  # of jobs
     catalogue: Catalogue

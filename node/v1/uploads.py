@@ -54,7 +54,8 @@ async def uploaded(call: Call) -> Reply:
     """Take a file, look through it and make it a job."""
     prefix = call.path["prefix"]
     await call.wiring.jobs.check(call.actor, prefix)
-    with tempfile.TemporaryFile() as file:
+    sender = call.actor.enterprise_id or call.actor.name
+    with call.wiring.reception.place(sender), tempfile.TemporaryFile() as file:
         received = _Received(file)
         try:
             await _receive(call, received)

@@ -315,17 +315,21 @@ async def source(connection: Connection, job_id: int) -> Source | None:
     return Source(row["job_id"], JobKind(row["kind"]), row["prefix"], row["name"], parameters)
 
 
-async def forget(connection: Connection, *, finished_before: datetime) -> int:
-    """Delete the files, verdicts and contents of jobs that ended before that time; how many jobs.
-    That they were, and what came of them, stays."""
-    jobs = await connection.fetch(
+async def forget(tx: Connection, *, finished_before: datetime, limit: int = 20) -> int:
+    """Delete the files, verdicts and contents of some jobs that ended before that time; how many
+    jobs. That they were, and what came of them, stays."""
+    jobs = await tx.fetch(
         """UPDATE job SET content = NULL, parameters = '{}'
-            WHERE finished_at < $1 AND parameters <> '{}' RETURNING job_id""",
+            WHERE job_id IN (SELECT job_id FROM job
+                              WHERE finished_at < $1 AND parameters <> '{}'
+                              ORDER BY finished_at LIMIT $2)
+           RETURNING job_id""",
         finished_before,
+        limit,
     )
     job_ids = [row["job_id"] for row in jobs]
     for table in ("upload_part", "job_verdicts", "job_refusal"):
-        await connection.execute(f"DELETE FROM {table} WHERE job_id = ANY($1)", job_ids)
+        await tx.execute(f"DELETE FROM {table} WHERE job_id = ANY($1)", job_ids)
     return len(job_ids)
 
 

@@ -50,7 +50,7 @@ class ColumnWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     role: Role
     index: Annotated[int, Meta(ge=1, le=MAX_INDEX)] | None = None  # of a value
     type: Annotated[str, Meta(min_length=1, max_length=255)] | None = None  # of a value
-    permissions: str | None = None  # of a value
+    permissions: Annotated[str, Meta(pattern=r"^[01]{4}\Z")] | None = None  # of a value
     attribute: str | None = None  # default: the column's name
 
 

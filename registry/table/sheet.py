@@ -17,6 +17,7 @@ import resource
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -31,7 +32,7 @@ OLD_MAGIC = b"\xd0\xcf\x11\xe0"  # XLS, and XLSX with a password
 
 MAX_MEMBERS = 10_000
 MAX_UNPACKED = 2 << 30  # bytes
-MAX_MEMORY = 3 << 30
+MAX_MEMORY = 2 << 30
 MAX_OUTPUT = 1 << 30
 MAX_SECONDS = 600  # of computing
 NICE = 10
@@ -45,7 +46,6 @@ async def convert(workbook: IO[bytes], output: IO[bytes], sheet: str | None) -> 
     """Write a sheet, the first one unless named, as CSV in UTF-8. The files need no name: a killed
     process leaves none behind. Raises InvalidTable. Cancelled, it ends the other process."""
     workbook.flush()
-    _check_package(workbook)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -72,7 +72,27 @@ async def convert(workbook: IO[bytes], output: IO[bytes], sheet: str | None) -> 
         raise InvalidTable("the sheet is too large to be opened: save it as CSV", "sheet-size")
 
 
-def _check_package(workbook: IO[bytes]) -> None:
+def _environment() -> dict[str, str]:
+    """Nothing of ours but where the program is: the settings hold secrets."""
+    return {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1", "PATH": os.defpath}
+
+
+def main(arguments: list[str]) -> int:
+    workbook, output, *sheet = arguments
+    _bound()
+    try:
+        _check_package(workbook)
+        with Path(output).open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            for row in _rows(workbook, sheet[0] if sheet else None):
+                writer.writerow(row)
+    except InvalidTable as error:
+        print(json.dumps({"detail": error.detail, "rule": error.rule}))
+        return REFUSED
+    return 0
+
+
+def _check_package(workbook: str) -> None:
     """Look at the table of contents before anything is unpacked."""
     try:
         with zipfile.ZipFile(workbook) as package:
@@ -89,26 +109,8 @@ def _check_package(workbook: IO[bytes]) -> None:
         )
 
 
-def _environment() -> dict[str, str]:
-    """Nothing of ours but where the program is: the settings hold secrets."""
-    return {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1", "PATH": os.defpath}
-
-
-def main(arguments: list[str]) -> int:
-    workbook, output, *sheet = arguments
-    _bound()
-    try:
-        with Path(output).open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            for row in _rows(workbook, sheet[0] if sheet else None):
-                writer.writerow(row)
-    except InvalidTable as error:
-        print(json.dumps({"detail": error.detail, "rule": error.rule}))
-        return REFUSED
-    return 0
-
-
 def _bound() -> None:
+    """Before anything is read: even a table of contents can be made to take gigabytes."""
     for limit, most in (
         (resource.RLIMIT_AS, MAX_MEMORY),
         (resource.RLIMIT_CPU, MAX_SECONDS),
@@ -117,6 +119,9 @@ def _bound() -> None:
     ):
         resource.setrlimit(limit, (most, most))
     os.nice(NICE)
+    # Where memory runs out the kernel ends this process, not the node.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _rows(workbook: str, name: str | None) -> Iterator[list[str]]:

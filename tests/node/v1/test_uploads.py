@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from node.app import UPLOADS_EACH
 from node.settings import Settings
 from tests.node.live import OTHER, Enterprise, Live, Reply
 from tests.node.v1.test_jobs import ended
@@ -172,3 +173,22 @@ async def test_an_upload_that_breaks_off_is_none(live: Live, owner: Enterprise) 
     await writer.wait_closed()
     await asyncio.sleep(0.1)
     assert (await live.ask("GET", "/v1/jobs", key=owner.key)).body["items"] == []
+
+
+async def test_no_more_than_a_few_come_in_at_once(live: Live, owner: Enterprise) -> None:
+    more = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield CSV
+        await more.wait()
+
+    waiting = [asyncio.create_task(add(live, owner, slow())) for _ in range(UPLOADS_EACH)]
+    async with asyncio.timeout(10):
+        while live.node.wiring.reception.count < UPLOADS_EACH:
+            await live.ask("GET", "/healthz")
+    refused = await add(live, owner)
+    assert refused.status == 429
+    assert refused.headers["Retry-After"] == "10"
+    more.set()
+    assert [reply.status for reply in await asyncio.gather(*waiting)] == [202] * UPLOADS_EACH
+    assert (await add(live, owner)).status == 202

@@ -99,26 +99,40 @@ async def test_a_package_of_something_else():
         await opened(packed.getvalue())
 
 
-async def test_a_workbook_that_says_it_is_huge(monkeypatch):
-    monkeypatch.setattr(sheets, "MAX_UNPACKED", 1000)
-    with pytest.raises(InvalidTable) as raised:
-        await opened(workbook(One=sheet([["a" * 5000]])))
-    assert raised.value.rule == "sheet-size"
-
-
-async def test_a_sheet_that_takes_more_than_its_bounds(monkeypatch):
-    """Whatever the package says of itself, the process has its bounds."""
-    data = workbook(One=sheet([["x" * 30_000] for _ in range(4000)]))
-    assert len(data) < 1_000_000
-    assert len(await opened(data)) == 4000 * 30_002
+@pytest.fixture
+def bounded(monkeypatch):
+    """Opens workbooks within other bounds: `bounded("MAX_OUTPUT", 1000)`."""
     original = asyncio.create_subprocess_exec
 
-    async def narrow(program, *words, **options):
-        small = "from registry.table import sheet; sheet.MAX_OUTPUT = 1 << 20; "
-        run = f"{small}import sys; sys.exit(sheet.main({list(words[2:])!r}))"
-        return await original(program, "-c", run, **options)
+    def bound(name: str, most: int) -> None:
+        async def start(program, *words, **options):
+            run = (
+                f"import sys; from registry.table import sheet; sheet.{name} = {most}; "
+                f"sys.exit(sheet.main({list(words[2:])!r}))"
+            )
+            return await original(program, "-c", run, **options)
 
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", narrow)
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+
+    return bound
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("MAX_UNPACKED", 1_000_000),
+        ("MAX_MEMBERS", 3),
+        ("MAX_OUTPUT", 1 << 20),
+        ("MAX_MEMORY", 50 << 20),
+        ("MAX_SECONDS", 0),
+    ],
+)
+async def test_a_workbook_that_takes_more_than_its_bounds(bounded, name, most):
+    """Whatever it says of itself, the process has its bounds; the node goes on."""
+    data = workbook(One=sheet([["x" * 30_000] for _ in range(1000)]))
+    assert len(data) < 300_000
+    assert len(await opened(data)) == 1000 * 30_002
+    bounded(name, most)
     with pytest.raises(InvalidTable) as raised:
         await opened(data)
     assert raised.value.rule == "sheet-size"
