@@ -112,7 +112,6 @@ class NodeClient:
 
         Raises NodeRefused for an answer that is a problem, NodeUnreachable for none.
         """
-        assert self._session is not None, "used outside its context"
         url = URL(self.base_url + path, encoded=True)
         if query:
             url = url.extend_query(query)
