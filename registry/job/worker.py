@@ -76,18 +76,29 @@ class Worker:
         """Advance jobs until cancelled. While the database is away, wait for it."""
         while True:
             self._arrived.clear()
+            token = self._shift.new_token()
             try:
-                lease = await self._take()
-            except AWAY as error:
-                log.warning("jobs-paused", error=type(error).__name__)
-                lease = None
-            if lease is None:
-                await self._wait()
-            else:
-                await self._serve(lease)
+                if not await self._work(token):
+                    await self._wait()
+            except asyncio.CancelledError:
+                with suppress(*AWAY):
+                    await self._give_back(token)
+                raise
 
-    async def _take(self) -> Lease | None:
-        token, seconds = self._shift.new_token(), self._shift.lease_seconds
+    async def _work(self, token: str) -> bool:
+        """Take a job and advance it; whether there was one. Whoever cancels this may not learn
+        whether a job was taken, but knows the token it would have been taken with."""
+        try:
+            lease = await self._take(token)
+        except AWAY as error:
+            log.warning("jobs-paused", error=type(error).__name__)
+            return False
+        if lease is not None:
+            await self._serve(lease)
+        return lease is not None
+
+    async def _take(self, token: str) -> Lease | None:
+        seconds = self._shift.lease_seconds
         return await self._database.transaction(lambda tx: store.take(tx, token, seconds))
 
     async def _wait(self) -> None:
@@ -122,18 +133,14 @@ class Worker:
             async with self._renewing(lease):
                 await self._works[lease.kind].run(lease, ledger)
             if not ledger.finished:
-                await self._give_back(lease)
+                await self._give_back(lease.token)
         except BiaoshiError as error:
             async with self._database.connection() as connection:
                 await store.fail(connection, lease, JobError.of(error))
-        except asyncio.CancelledError:
-            with suppress(*AWAY):
-                await self._give_back(lease)
-            raise
 
-    async def _give_back(self, lease: Lease) -> None:
+    async def _give_back(self, token: str) -> None:
         async with self._database.connection() as connection:
-            await store.give_back(connection, lease)
+            await store.give_back(connection, token)
 
     @asynccontextmanager
     async def _renewing(self, lease: Lease) -> AsyncIterator[None]:

@@ -98,7 +98,7 @@ class Work:
 
 async def test_jobs_survive_their_killed_node(serving, holder, office, chance):
     served: Served = await serving(job_lease_seconds=LEASE)
-    await kill_nodes(3, served, Work(served, holder, 400_000, 40_000), office, chance)
+    await kill_nodes(3, served, Work(served, holder, 300_000, 30_000), office, chance)
 
 
 @pytest.mark.soak
@@ -126,7 +126,7 @@ async def kill_nodes(
 
 async def test_another_node_takes_over_a_dead_ones_jobs(serving, holder, office):
     first: Served = await serving(job_lease_seconds=LEASE)
-    work = Work(first, holder, 300_000, 30_000)
+    work = Work(first, holder, 120_000, 12_000)
     await work.begin()
     await eventually(work.got_on)
     second: Served = await serving(job_lease_seconds=LEASE)
@@ -139,7 +139,7 @@ async def test_another_node_takes_over_a_dead_ones_jobs(serving, holder, office)
 async def test_a_node_asked_to_stop_leaves_its_jobs_to_others(serving, holder, office):
     """At once: another one need not wait for the end of a lease."""
     first: Served = await serving(job_lease_seconds=600)
-    work = Work(first, holder, 300_000, 30_000)
+    work = Work(first, holder, 120_000, 12_000)
     await work.begin()
     assert await asyncio.to_thread(first.stop) == 0
     work.served = await serving(job_lease_seconds=600)
