@@ -160,14 +160,13 @@ async def renew(connection: Connection, lease: Lease, seconds: float) -> bool:
     return bool(renewed)
 
 
-async def give_back(connection: Connection, lease: Lease) -> None:
-    """Let any worker go on with the job."""
+async def give_back(connection: Connection, token: str) -> None:
+    """Let any worker go on with the job that was taken with this token, if one was."""
     await connection.execute(
         """UPDATE job SET lease = NULL, lease_until = clock_timestamp(),
                   stalls = greatest(stalls - 1, 0)
-            WHERE job_id = $1 AND lease = $2 AND state = 'running'""",
-        lease.job_id,
-        lease.token,
+            WHERE lease = $1 AND state = 'running'""",
+        token,
     )
 
 

@@ -11,6 +11,7 @@ from registry.errors import InvalidValue, WrongState
 from registry.job import store
 from registry.job.job import Advance, JobKind, JobState
 from registry.job.verdict import unpacked
+from registry.job.worker import Worker
 from registry.record.bulk import Tally
 from registry.series.series import Content
 from tests.registry.job.conftest import counted, ended, suffixes, until_done, wish
@@ -69,7 +70,7 @@ async def test_who_lost_the_lease_commits_nothing(jobs, working, lamps, database
     assert not await database.transaction(late)
     async with database.connection() as connection:
         assert not await store.renew(connection, lease, 5)
-        await store.give_back(connection, lease)
+        await store.give_back(connection, lease.token)
     assert (await jobs.get(lamps.actor, job.job_id)).state is JobState.DONE
     assert await counted(database) == 2500
 
@@ -83,6 +84,25 @@ async def test_a_stopped_worker_gives_its_job_back_at_once(jobs, working, lamps,
         job = await ended(jobs, lamps, job.job_id)
     assert (job.state, job.created, job.unchanged) == (JobState.DONE, LONG, 0)
     assert await counted(database) == LONG
+
+
+async def test_a_worker_stopped_while_it_takes_a_job_leaves_none_behind(
+    jobs, working, lamps, database, monkeypatch
+):
+    """The transaction was committed, but its answer never came."""
+    real = Worker._take
+    taken = asyncio.Event()
+
+    async def take_and_hang(worker, token):
+        await real(worker, token)
+        taken.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(Worker, "_take", take_and_hang)
+    job = await jobs.add_block(lamps.actor, lamps.prefix, wish())
+    async with working(lease=600):
+        await taken.wait()
+    assert await lease_of(database, job.job_id) is None
 
 
 async def test_workers_share_the_jobs(jobs, working, lamps, active_prefix, database, told):
