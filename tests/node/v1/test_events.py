@@ -122,7 +122,7 @@ async def test_silence_is_broken_by_heartbeats(
                 break
 
 
-async def _nothing(_: object) -> None:
+async def _nothing(*_: object) -> None:
     return None
 
 
