@@ -16,7 +16,6 @@ from registry.identifier import Identifier
 from registry.record.bulk import Refusal, Tally, Terms
 from registry.record.creation import Wish
 from registry.record.registrar import MAX_LIST
-from registry.record.registration import Outcome, Verdict
 
 
 class TemplatedLine(NamedTuple):
@@ -41,16 +40,5 @@ async def commit(wiring: Wiring, terms: Terms, lines: Sequence[TemplatedLine]) -
                 wishes.append(Wish(terms.actor, registration, terms.revive))
         grant = wiring.registrar.rehearse if terms.dry_run else wiring.registrar.grant
         for number, verdict in zip(numbers, await grant(wishes, terms.method), strict=True):
-            _note(tally, number, verdict)
+            tally.note(number, verdict)
     return tally
-
-
-def _note(tally: Tally, number: int, verdict: Verdict) -> None:
-    if verdict.error is not None:
-        tally.refusals.append(Refusal(number, verdict.identifier.text, verdict.error))
-    elif verdict.outcome is Outcome.CREATED:
-        tally.created += 1
-    elif verdict.outcome is Outcome.REVIVED:
-        tally.revived += 1
-    else:
-        tally.unchanged += 1

@@ -26,7 +26,7 @@ from registry.prefix.prefix import Holding
 from registry.record import permission, store
 from registry.record.archive import Archive, Form
 from registry.record.creation import same
-from registry.record.registration import Method, Outcome
+from registry.record.registration import Method, Outcome, Verdict
 from registry.record.store import Action, Row
 from registry.record.typed_data import Right
 from registry.record.value import Value, decode, encode
@@ -67,6 +67,18 @@ class Tally:
     revived: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     found: dict[int, Outcome] = field(default_factory=dict)
+
+    def note(self, number: int, verdict: Verdict) -> None:
+        """Take in what the Registrar's side made of one line."""
+        if verdict.error is not None:
+            error = verdict.error.with_traceback(None)  # which would keep the whole chunk alive
+            self.refusals.append(Refusal(number, verdict.identifier.text, error))
+        elif verdict.outcome is Outcome.CREATED:
+            self.created += 1
+        else:
+            self.unchanged += verdict.outcome is Outcome.UNCHANGED
+            self.revived += verdict.outcome is Outcome.REVIVED
+            self.found[number] = verdict.outcome
 
     def add(self, other: Tally) -> None:
         """Take in what became of further lines."""

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from registry.database import Connection
 from registry.record.archive import Form
-from registry.record.bulk import Refusal, Tally, Terms
+from registry.record.bulk import Tally, Terms
 from registry.record.creation import Creation, Wish
-from registry.record.registration import Outcome, Registration, Verdict
+from registry.record.registration import Registration
 
 SOME = 200
 
@@ -35,22 +35,10 @@ async def register(tx: Connection, form: Form, terms: Terms, lines: Sequence[Num
         wishes = [Wish(terms.actor, line.registration, terms.revive) for line in some]
         verdicts = await Creation(tx, form).run(wishes, terms.method)
         for line, verdict in zip(some, verdicts, strict=True):
-            _note(tally, line.number, verdict)
+            tally.note(line.number, verdict)
         await asyncio.sleep(0)
     return tally
 
 
 def _suffix(form: Form, line: Numbered) -> str:
     return line.registration.identifier.canonical_suffix(form.case_sensitive)
-
-
-def _note(tally: Tally, number: int, verdict: Verdict) -> None:
-    if verdict.error is not None:
-        error = verdict.error.with_traceback(None)
-        tally.refusals.append(Refusal(number, verdict.identifier.text, error))
-    elif verdict.outcome is Outcome.CREATED:
-        tally.created += 1
-    else:
-        tally.unchanged += verdict.outcome is Outcome.UNCHANGED
-        tally.revived += verdict.outcome is Outcome.REVIVED
-        tally.found[number] = verdict.outcome
