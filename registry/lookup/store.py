@@ -39,7 +39,7 @@ async def search(
              FROM identifier i
              JOIN prefix p USING (prefix_id)
             CROSS JOIN LATERAL (SELECT coalesce(i.suffix_shown, i.suffix) AS suffix) AS its
-            WHERE i.prefix_id = ANY($1) AND i.status = 1
+            WHERE i.prefix_id = ANY($1) AND i.revision > 0
               AND (i.public_values <> '[]' OR i.template_id IS NOT NULL)
               AND NOT EXISTS (
                   SELECT FROM wish

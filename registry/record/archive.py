@@ -51,7 +51,7 @@ class Form:
         if template is not None:
             return self._under(template, row, template.own(values, row.spelling))
         public, private = split(values)
-        filled = replace(row, status=store.LIVE, public=encode(public), private=None)
+        filled = replace(row, live=True, public=encode(public), private=None)
         filled = replace(filled, template_id=None)
         if not private:
             return filled
@@ -92,7 +92,7 @@ class Form:
         _check_room(own)
         return replace(
             row,
-            status=store.LIVE,
+            live=True,
             template_id=template.template_id,
             public=encode(public) if public else None,
             private=self._sealed(row, private) if private else None,

@@ -184,9 +184,7 @@ class Registrar:
             record = await self._live(tx, identifier)
             await self._require(tx, actor, record.holding, record.values, Right.DELETE_HANDLE)
             _check_revision(record, expected)
-            after = replace(
-                record.row, status=store.TOMBSTONE, public=None, private=None, template_id=None
-            )
+            after = replace(record.row, live=False, public=None, private=None, template_id=None)
             return await self._change(tx, actor, record, after, Action.WITHDRAWN, None)
 
         return await self._database.transaction(work)

@@ -16,8 +16,6 @@ from registry.prefix.store import holding
 from registry.record.tag import Tag
 from registry.template.compiled import Compiled
 
-LIVE, TOMBSTONE = 1, 0
-
 
 class Action(IntEnum):
     AMENDED = 1
@@ -29,7 +27,8 @@ class Action(IntEnum):
 class Row:
     """A stored record. `public` is JSON text, `private` sealed JSON text. With a data template they
     hold only what differs from it, and None is nothing. `generation` is the template's, where the
-    row was read to be shown."""
+    row was read to be shown. In the database a withdrawn record has its revision negative, since
+    a ninth column would cost every row eight bytes."""
 
     prefix_id: int
     suffix: str
@@ -37,14 +36,10 @@ class Row:
     public: str | None
     private: bytes | None
     revision: int = 1
-    status: int = LIVE
+    live: bool = True
     batch_id: int = 0
     template_id: int | None = None
     generation: int | None = None
-
-    @property
-    def live(self) -> bool:
-        return self.status == LIVE
 
     @property
     def tag(self) -> Tag:
@@ -198,7 +193,7 @@ async def rows(
 ) -> dict[str, Row]:
     """The rows of these suffixes. Locked ones are locked in key order."""
     records = await connection.fetch(
-        """SELECT batch_id, prefix_id, revision, status, suffix, suffix_shown, public_values,
+        """SELECT batch_id, prefix_id, revision, suffix, suffix_shown, public_values,
                   private_values, template_id
              FROM identifier WHERE prefix_id = $1 AND suffix = ANY($2)"""
         + (" ORDER BY suffix FOR UPDATE" if lock else ""),
@@ -227,15 +222,13 @@ async def change(tx: Connection, before: Row, after: Row, action: Action, actor:
     )
     record = await tx.fetchrow(
         """UPDATE identifier
-              SET revision = $3, status = $4, public_values = $5, private_values = $6,
-                  template_id = $7
+              SET revision = $3, public_values = $4, private_values = $5, template_id = $6
             WHERE prefix_id = $1 AND suffix = $2
-           RETURNING batch_id, prefix_id, revision, status, suffix, suffix_shown, public_values,
+           RETURNING batch_id, prefix_id, revision, suffix, suffix_shown, public_values,
                      private_values, template_id""",
         before.prefix_id,
         before.suffix,
-        revision,
-        after.status,
+        revision if after.live else -revision,
         after.public,
         after.private,
         after.template_id,
@@ -250,7 +243,7 @@ async def find(connection: Connection, prefix: str, suffix: str) -> Found:
     record = await connection.fetchrow(
         """SELECT p.prefix_id, p.prefix, p.enterprise_id, e.state AS enterprise_state, p.state,
                   p.hosting, p.routing, p.administrators,
-                  i.batch_id, i.revision, i.status, i.suffix, i.suffix_shown, i.public_values,
+                  i.batch_id, i.revision, i.suffix, i.suffix_shown, i.public_values,
                   i.private_values, i.template_id, t.generation, b.registered_at
              FROM prefix p
              JOIN enterprise e USING (enterprise_id)
@@ -299,9 +292,9 @@ async def history(
 async def page(connection: Connection, prefix_id: int, after: str, limit: int) -> list[Row]:
     """Live records of a prefix in order of their canonical suffix, those above `after`."""
     records = await connection.fetch(
-        """SELECT batch_id, prefix_id, revision, status, suffix, suffix_shown, public_values,
+        """SELECT batch_id, prefix_id, revision, suffix, suffix_shown, public_values,
                   private_values, template_id
-             FROM identifier WHERE prefix_id = $1 AND suffix > $2 AND status = 1
+             FROM identifier WHERE prefix_id = $1 AND suffix > $2 AND revision > 0
             ORDER BY suffix LIMIT $3""",
         prefix_id,
         after,
@@ -316,7 +309,7 @@ async def numbered_page(
     """Live suffixes by page number, as the Handle API asks for them."""
     records = await connection.fetch(
         """SELECT coalesce(suffix_shown, suffix) AS shown FROM identifier
-            WHERE prefix_id = $1 AND status = 1 ORDER BY suffix OFFSET $2 LIMIT $3""",
+            WHERE prefix_id = $1 AND revision > 0 ORDER BY suffix OFFSET $2 LIMIT $3""",
         prefix_id,
         offset,
         limit,
@@ -327,7 +320,7 @@ async def numbered_page(
 async def count(connection: Connection, prefix_id: int) -> int:
     """Live records of a prefix."""
     number: int = await connection.fetchval(
-        "SELECT count(*) FROM identifier WHERE prefix_id = $1 AND status = 1", prefix_id
+        "SELECT count(*) FROM identifier WHERE prefix_id = $1 AND revision > 0", prefix_id
     )
     return number
 
@@ -339,8 +332,8 @@ def _row(record: asyncpg.Record) -> Row:
         shown=record["suffix_shown"],
         public=record["public_values"],
         private=record["private_values"],
-        revision=record["revision"],
-        status=record["status"],
+        revision=abs(record["revision"]),
+        live=record["revision"] > 0,
         batch_id=record["batch_id"],
         template_id=record["template_id"],
     )

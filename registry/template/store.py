@@ -105,7 +105,7 @@ async def has_records(connection: Connection, prefix_id: int, template_id: int) 
     """Whether a live record uses the template. Reads the prefix's records until it finds one."""
     found: bool = await connection.fetchval(
         """SELECT EXISTS (SELECT FROM identifier
-                           WHERE prefix_id = $1 AND template_id = $2 AND status = 1)""",
+                           WHERE prefix_id = $1 AND template_id = $2 AND revision > 0)""",
         prefix_id,
         template_id,
     )
