@@ -114,7 +114,7 @@ class Shop:
     async def row(self, suffix: str = "A") -> Any:
         async with self.database.connection() as connection:
             return await connection.fetchrow(
-                """SELECT public_values, private_values, template_id, status, revision
+                """SELECT public_values, private_values, template_id, revision
                      FROM identifier WHERE suffix = $1""",
                 suffix.upper(),
             )
@@ -512,7 +512,7 @@ class TestWithdrawing:
         )
         assert (verdict.outcome, str(verdict.tag)) == (Outcome.WITHDRAWN, "2")
         row = await shop.row()
-        assert (row["status"], row["template_id"], row["public_values"]) == (0, None, None)
+        assert (row["revision"], row["template_id"], row["public_values"]) == (-2, None, None)
         assert await shop.catalogue.view(shop.holder.actor, shop.identifier()) is None
         verdict = await shop.create(template, revive=True)
         assert (verdict.outcome, str(verdict.tag)) == (Outcome.REVIVED, "3.1")
