@@ -16,6 +16,12 @@ from registry.prefix.store import holding
 from registry.record.tag import Tag
 from registry.template.compiled import Compiled
 
+# Held shared by every transaction that registers or changes, and alone by the one that closes a
+# day. It comes with a statement before the one that takes the time, whose look at the last closed
+# day must be younger than the lock.
+DAY_LOCK = 0x62696164
+_HOLD_DAY = f"held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({DAY_LOCK}))"
+
 
 class Action(IntEnum):
     AMENDED = 1
@@ -78,8 +84,9 @@ class Found:
 async def batch_ids(tx: Connection, count: int) -> list[int]:
     """Numbers for new batches. Those of transactions that fail are never used."""
     records = await tx.fetch(
-        """SELECT nextval(pg_get_serial_sequence('batch', 'batch_id')) AS batch_id
-             FROM generate_series(1, $1)""",
+        f"""WITH {_HOLD_DAY}
+           SELECT nextval(pg_get_serial_sequence('batch', 'batch_id')) AS batch_id
+             FROM held, generate_series(1, $1)""",
         count,
     )
     return [record["batch_id"] for record in records]
@@ -191,12 +198,14 @@ async def older(tx: Connection, prefix_id: int, suffixes: Sequence[str], batch_i
 async def rows(
     connection: Connection, prefix_id: int, suffixes: Sequence[str], *, lock: bool = False
 ) -> dict[str, Row]:
-    """The rows of these suffixes. Locked ones are locked in key order."""
+    """The rows of these suffixes. Locked ones are locked in key order, and may be changed."""
+    columns = """SELECT batch_id, prefix_id, revision, suffix, suffix_shown, public_values,
+                        private_values, template_id"""
+    chosen = "WHERE prefix_id = $1 AND suffix = ANY($2)"
+    locked = f"""WITH {_HOLD_DAY} {columns} FROM held, identifier {chosen}
+                 ORDER BY suffix FOR UPDATE OF identifier"""
     records = await connection.fetch(
-        """SELECT batch_id, prefix_id, revision, suffix, suffix_shown, public_values,
-                  private_values, template_id
-             FROM identifier WHERE prefix_id = $1 AND suffix = ANY($2)"""
-        + (" ORDER BY suffix FOR UPDATE" if lock else ""),
+        locked if lock else f"{columns} FROM identifier {chosen}",
         prefix_id,
         suffixes,
     )
