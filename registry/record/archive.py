@@ -8,6 +8,7 @@ from datetime import datetime
 from registry.database import Connection
 from registry.errors import InvalidIdentifier, TooLarge
 from registry.identifier import Identifier
+from registry.leaf.leaf import MakeLeaves
 from registry.record import store
 from registry.record.store import Found, Row
 from registry.record.value import MAX_RECORD_BYTES, MAX_VALUES, Value, decode, encode, split
@@ -21,11 +22,13 @@ from registry.template.template import MAX_ITEMS
 @dataclass(frozen=True, slots=True)
 class Form:
     """How records are written down: which suffixes are the same, and what secrets are sealed with.
-    Fixed for the life of the database. The shelf has the templates that records rest on."""
+    Fixed for the life of the database. The shelf has the templates that records rest on; `leaves`
+    makes what the certified log is owed for new identifiers, where one is kept."""
 
     case_sensitive: bool
     sealing: SealingKey
     shelf: Shelf = field(default_factory=Shelf)
+    leaves: MakeLeaves | None = None
 
     def canonical(self, handle: str) -> str:
         """The comparison form of a handle; a text that is none compares as itself."""

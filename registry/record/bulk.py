@@ -21,6 +21,7 @@ from registry.errors import (
     PrefixNotFound,
 )
 from registry.identifier import Identifier
+from registry.leaf.leaf import Batch, owe
 from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
 from registry.record import permission, store
@@ -185,10 +186,14 @@ class _Run:
             method=self._terms.method,
             actor=self._terms.actor,
         )
-        if created == len(lines):
-            return []
+        batch = Batch(batch_id, holding.prefix, self._terms.method, self._terms.actor.name)
         suffixes = [line.suffix for line in lines]
+        if created == len(lines):
+            await owe(self._tx, self._form.leaves, {batch: suffixes})
+            return []
         older = await store.older(self._tx, holding.prefix_id, suffixes, batch_id)
+        new = [suffix for suffix in suffixes if suffix not in older]
+        await owe(self._tx, self._form.leaves, {batch: new})
         return [line for line in lines if line.suffix in older]
 
     async def _sealed(self, holding: Holding, lines: list[Line]) -> list[Row] | None:

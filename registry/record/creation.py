@@ -19,6 +19,7 @@ from registry.errors import (
     UnknownTemplate,
 )
 from registry.identifier import Identifier
+from registry.leaf.leaf import Batch, owe
 from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
 from registry.record import permission, store
@@ -135,12 +136,22 @@ class Creation:
             method=method,
             batches=[(batches[name], actor) for name, actor in actors.items()],
         )
+        await self._owe([first[suffix] for suffix in sorted(inserted)], batches, method)
         for suffix in inserted:
             item = first[suffix]
             batch = batches[item.wish.actor.name]
             self._verdicts[item.position] = Verdict(
                 item.identifier, Outcome.CREATED, 1, batch, generation=item.generation
             )
+
+    async def _owe(self, created: list[_Item], batches: dict[str, int], method: Method) -> None:
+        """Leaves of what is new."""
+        owed: dict[Batch, list[str]] = {}
+        for item in created:
+            actor = item.wish.actor.name
+            batch = Batch(batches[actor], item.identifier.canonical_prefix, method, actor)
+            owed.setdefault(batch, []).append(item.row.suffix)
+        await owe(self._tx, self._form.leaves, owed)
 
     async def _judge(self, prefix_id: int, items: list[_Item]) -> None:
         """Compare what was there already with what was wished."""

@@ -22,6 +22,7 @@ from registry.errors import (
     ValueNotFound,
 )
 from registry.identifier import Identifier
+from registry.leaf.leaf import Batch, owe
 from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
 from registry.record import permission, store
@@ -202,7 +203,11 @@ class Registrar:
             method=Method.SINGLE,
             batches=[(batch_id, actor)],
         )
-        return batch_id if inserted else None
+        if not inserted:
+            return None
+        batch = Batch(batch_id, holding.prefix, Method.SINGLE, actor.name)
+        await owe(tx, self._form.leaves, {batch: [row.suffix]})
+        return batch_id
 
     async def _amend(
         self,

@@ -14,6 +14,7 @@ import asyncpg
 from registry.database import Connection
 from registry.errors import UnknownTemplate
 from registry.identifier import Identifier, fold_case
+from registry.leaf.leaf import Batch, owe
 from registry.prefix.prefix import Holding
 from registry.record import templated
 from registry.record.archive import Form
@@ -65,7 +66,7 @@ class Series:
         the prefix has been asked before. Raises UnknownTemplate where the template is gone."""
         series = Codes.of(codes, case_sensitive=self._form.case_sensitive)
         model = await self._model(tx, holding, series)
-        if model is not None and await self._copy(tx, model, series):
+        if model is not None and await self._copy(tx, holding, model, series):
             return Tally(created=len(codes))
         if self._content.template_id is not None:
             return await self._judge_templated(tx, holding, codes, first)
@@ -87,7 +88,7 @@ class Series:
         model = self._form.filled(row, values, template)
         return model if model.private is None else None
 
-    async def _copy(self, tx: Connection, model: Row, codes: Codes) -> bool:
+    async def _copy(self, tx: Connection, holding: Holding, model: Row, codes: Codes) -> bool:
         """Whether all were new, and are in."""
         suffixes = codes.suffixes
         if await store.any_between(tx, model.prefix_id, suffixes[0], suffixes[-1]):
@@ -105,6 +106,8 @@ class Series:
                 )
         except asyncpg.UniqueViolationError:  # somebody registered one of them meanwhile
             return False
+        batch = Batch(batch_id, holding.prefix, self._terms.method, self._terms.actor.name)
+        await owe(tx, self._form.leaves, {batch: suffixes})
         return True
 
     async def _judge(

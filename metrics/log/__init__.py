@@ -1,0 +1,1 @@
+"""The certified log: public formats (C2SP), so that anybody's verifier accepts it."""
