@@ -18,7 +18,7 @@ CREATE TABLE statement_owed (
 
 -- K, which all leaves are made with, as it is committed to. One row for the life of the node.
 CREATE TABLE leaf_key (
-    only       boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single     boolean PRIMARY KEY DEFAULT true CHECK (single),
     commitment bytea NOT NULL,
     origin     text COLLATE "C" NOT NULL,      -- the logs' names begin with it
     since      timestamptz NOT NULL DEFAULT now()
@@ -70,7 +70,7 @@ CREATE TABLE log_checkpoint (
 
 -- How far the leaves of registrations from before the log have been made.
 CREATE TABLE leaf_backfill (
-    only      boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single    boolean PRIMARY KEY DEFAULT true CHECK (single),
     prefix_id integer NOT NULL DEFAULT 0,
     suffix    text COLLATE "C" NOT NULL DEFAULT '',
     page      integer NOT NULL DEFAULT 0,
