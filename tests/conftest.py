@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import shutil
 import tempfile
@@ -12,10 +13,29 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import structlog
 
 from node.embedded.postgres import EmbeddedPostgres
 
 TEMPLATE = "migrated"
+
+
+@pytest.fixture(autouse=True)
+def _quiet_log() -> Iterator[None]:
+    """Thousands of lines about requests would bury what a failed test has to say."""
+    _log_from(logging.WARNING)
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def every_log_line(_quiet_log: None) -> None:
+    """For tests of the log itself, whose every line `capture_logs` then gets."""
+    _log_from(logging.DEBUG)
+
+
+def _log_from(level: int) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
 
 
 @pytest.fixture(scope="session")

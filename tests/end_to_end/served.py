@@ -18,8 +18,7 @@ import aiohttp
 
 from node.sandbox.app import RunningSandbox
 
-START_SECONDS = 30.0
-STOP_SECONDS = 15.0
+START_SECONDS = STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ class Sandbox:
         return [one for one in received if one["method"] in ("POST", "PUT")]
 
 
-async def eventually(found: Any, seconds: float = 15.0) -> Any:
+async def eventually(found: Any, seconds: float = 60.0) -> Any:
     """The first true thing that the asynchronous function finds, asked again and again."""
     end = time.monotonic() + seconds
     while True:

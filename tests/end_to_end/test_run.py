@@ -60,7 +60,7 @@ def ask(url: str, *, key: str | None = None, method: str = "GET", body: str | No
     request = urllib.request.Request(url, method=method, data=body.encode() if body else None)
     if key:
         request.add_header("Authorization", f"Bearer {key}")
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)
 
 
@@ -281,7 +281,7 @@ def _pasted(line: str) -> Any:
         else:
             url = argument
     request = urllib.request.Request(url, data=body, headers=headers, method=method)
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)
 
 

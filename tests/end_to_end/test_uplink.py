@@ -20,7 +20,7 @@ async def state_of(served: Served, holder: Holder) -> dict:
     return (await served.ask("GET", f"/v1/prefixes/{holder.prefix}", key=holder.key)).body
 
 
-async def until_state(served: Served, holder: Holder, state: PrefixState, seconds=20.0) -> dict:
+async def until_state(served: Served, holder: Holder, state: PrefixState, seconds=60.0) -> dict:
     async def reached():
         prefix = await state_of(served, holder)
         return prefix if prefix["state"] == state else None
@@ -54,7 +54,7 @@ async def test_an_unlinked_node_still_serves(serving, linked, sandbox: Sandbox, 
     for number in range(50):
         path = f"{holder.prefix}/{number}"
         put = await served.ask("PUT", f"/v1/identifiers/{path}", key=holder.key, json=CONTENT)
-        assert (put.status, put.seconds < 1) == (201, True)
+        assert (put.status, put.seconds < 5) == (201, True)
         assert (await served.ask("GET", f"/v1/resolve/{path}")).status == 200
     refused = await served.ask(
         "PUT", f"/v1/identifiers/{waiting[0].prefix}/1", key=waiting[0].key, json=CONTENT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,15 @@ SUBJECT: dict[str, str] = {
     "industry": "C3872",
 }
 OTHER = SUBJECT | {"name": "中山市另一家锁业有限公司", "credit_code": "91350100M000100Y43"}
+
+PATIENCE = 60.0  # seconds; a wait ends as soon as what it waits for is there
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    """Return when that is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not reached():  # noqa: ASYNC110 - nobody would tell
+            await asyncio.sleep(0.02)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def url_of(served: Started) -> str:
 
 
 def test_it_serves_logs_json_and_stops_in_order(served: Started) -> None:
-    with urllib.request.urlopen(f"{url_of(served)}/readyz", timeout=10) as response:
+    with urllib.request.urlopen(f"{url_of(served)}/readyz", timeout=60) as response:
         assert json.load(response)["status"] == "ready"
     assert served.stop(signal.SIGTERM) == 0
     events = [json.loads(line)["event"] for line in served.errors.splitlines()]
@@ -127,7 +127,7 @@ async def test_work_that_dies_ends_the_rest_and_is_raised(settings: Settings) ->
 
     async with open_node(settings) as node:
         with pytest.raises(LookupError, match="its work is gone"):
-            async with asyncio.timeout(10), working(node, dying):
+            async with asyncio.timeout(60), working(node, dying):
                 await asyncio.Event().wait()
 
 

@@ -91,7 +91,7 @@ async def test_broken_chunks(server: TestServer, monkeypatch: pytest.MonkeyPatch
     await writer.drain()
     await asyncio.sleep(0.05)
     writer.write(b"zz\r\nabc\r\n0\r\n\r\n")
-    answer = await asyncio.wait_for(reader.read(4096), 10)
+    answer = await asyncio.wait_for(reader.read(4096), 60)
     writer.close()
     assert b"InvalidInput body-broken" in answer or answer.startswith(b"HTTP/1.1 400")
 

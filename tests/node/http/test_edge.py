@@ -56,7 +56,7 @@ async def raw(live: Live, content: bytes) -> bytes:
     assert url.port
     reader, writer = await asyncio.open_connection(url.host, url.port)
     writer.write(content)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await reader.read()
     writer.close()
     return answer

@@ -29,7 +29,7 @@ async def add(live: Live, owner: Enterprise, key: str | None = None, **changes: 
 
 
 async def ended(live: Live, owner: Enterprise, job_id: int) -> dict[str, Any]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             job = (await live.ask("GET", f"/v1/jobs/{job_id}", key=owner.key)).body
             if job["state"] not in ("queued", "running"):

@@ -33,7 +33,7 @@ from registry.identifier import Identifier
 from tests.node.live import OTHER, Enterprise, Live
 
 BOM = b"\xef\xbb\xbf"
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 class Sender:

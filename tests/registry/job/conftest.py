@@ -99,7 +99,7 @@ def wish(pattern: str = "SN{serial:06d}", count: int = 2500, **changes: Any) -> 
     return BlockWish(**known | changes)
 
 
-async def ended(jobs: Jobs, holder: Holder, job_id: int, seconds: float = 15.0) -> Job:
+async def ended(jobs: Jobs, holder: Holder, job_id: int, seconds: float = 60.0) -> Job:
     """The job when it has ended."""
     async with asyncio.timeout(seconds):
         while True:
@@ -111,12 +111,12 @@ async def ended(jobs: Jobs, holder: Holder, job_id: int, seconds: float = 15.0) 
 
 async def until_done(jobs: Jobs, holder: Holder, job_id: int, least: int) -> Job:
     """The job when it has judged some lines."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             job = await jobs.get(holder.actor, job_id)
             if job.done >= least:
                 return job
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.01)
 
 
 async def suffixes(database: Database) -> list[str]:
