@@ -57,6 +57,11 @@ class Instruments:
             "Whether the national node answered the last request sent to it",
             registry=self.registry,
         )
+        self.keeper_up = Gauge(
+            "biaoshi_keeper_up",
+            "Whether this process is the keeper, of which there is one at a time",
+            registry=self.registry,
+        )
         build = Info("biaoshi_build", "The running program", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import aiohttp
 from aiohttp import web
@@ -23,6 +24,7 @@ from node.http.client import Clients
 from node.http.edge import make_edge
 from node.http.reception import Reception
 from node.http.throttle import REDIS_PATIENCE, Throttle
+from node.keeper import Keeper, Work
 from node.settings import Settings
 from node.snms import surface as snms
 from node.uplink.client import NationalNode, NationalNodeClient
@@ -72,16 +74,14 @@ UPLINK_SECONDS, UPLINK_ATTEMPTS = 10.0, 3
 UPLOADS_EACH, UPLOADS_ALTOGETHER = 4, 32
 
 
-Work: TypeAlias = Callable[[], Coroutine[object, object, None]]
-
-
 @dataclass(frozen=True, slots=True)
 class Node:
     """An open node: its application, and the work that must run beside it."""
 
     app: web.Application
     wiring: Wiring
-    background: tuple[Work, ...]
+    background: tuple[Work, ...]  # in every process
+    keeping: tuple[Work, ...]  # in one process alone: the keeper
 
 
 @asynccontextmanager
@@ -166,19 +166,19 @@ def _assemble(
         chain=Chain([local, _recursive(settings, session, catalogue, national)]),
         now=_now,
         uplink=sender,
+        keeper=Keeper(
+            settings.database_url,
+            f"{socket.gethostname()} {os.getpid()}",
+            instruments.keeper_up.set,
+        ),
     )
     # Two committers: one group forms while the other's commit reaches the disk. Two workers: a
     # small job need not wait for a large file to be opened.
-    background: list[Work] = [
-        partial(housekeeping.run, database, _now),
-        singles.run,
-        worker.run,
-        worker.run,
-        watcher.run,
-    ]
+    background: list[Work] = [singles.run, worker.run, worker.run, watcher.run]
+    keeping: list[Work] = [partial(housekeeping.run, database, _now)]
     if sender:
-        background.append(sender.run)
-    return Node(_application(wiring), wiring, tuple(background))
+        keeping.append(sender.run)
+    return Node(_application(wiring), wiring, tuple(background), tuple(keeping))
 
 
 def _application(wiring: Wiring) -> web.Application:

@@ -14,6 +14,7 @@ from node import foundation
 from node.wiring import WIRING, Wiring
 from registry.database import DATABASE_AWAY
 from registry.errors import BiaoshiError
+from registry.keeper import store
 from registry.sealing import SealingKeyUnfit
 
 PATIENCE = 2.0  # seconds for what a probe asks
@@ -72,6 +73,18 @@ async def _degraded(wiring: Wiring) -> dict[str, str]:
             found["redis"] = f"does not answer ({type(error).__name__})"
     if wiring.uplink is None:
         found["national_node"] = "not configured: filings wait in the outbox"
-    elif not wiring.uplink.answered:
-        found["national_node"] = "does not answer: filings wait in the outbox"
-    return found
+    return found | await _told_by_keeper(wiring)
+
+
+async def _told_by_keeper(wiring: Wiring) -> dict[str, str]:
+    """What only the keeper knows, which may be another process. A database that is away is told
+    elsewhere."""
+    try:
+        async with asyncio.timeout(PATIENCE), wiring.database.connection() as connection:
+            if not await store.seat_is_taken(connection):
+                return {"keeper": "none is elected: nothing is sent to the national node"}
+            if wiring.uplink is not None and not await store.national_node_answers(connection):
+                return {"national_node": "does not answer: filings wait in the outbox"}
+    except (asyncpg.PostgresError, *DATABASE_AWAY):
+        pass
+    return {}

@@ -11,14 +11,16 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import TextIO
 
 import structlog
 from aiohttp import web
 
 from node import foundation
-from node.app import Node, Work, open_node
+from node.app import Node, open_node
 from node.http.server_log import server_log
+from node.keeper import Work
 from node.settings import Settings
 from registry.errors import Unavailable
 
@@ -73,11 +75,12 @@ async def listening(node: Node) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def working(node: Node, *also: Work) -> AsyncIterator[None]:
-    """Run the node's background work, and other work beside it, while the context lasts. If one
-    part dies, so does all, and what it died of is raised."""
+    """Run the node's background work, its keeper's where it is elected, and other work beside it,
+    while the context lasts. If one part dies, so does all, and what it died of is raised."""
+    keeping: Work = partial(node.wiring.keeper.run, node.keeping)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work()) for work in (*node.background, *also)]
+            tasks = [group.create_task(work()) for work in (*node.background, keeping, *also)]
             try:
                 yield
             finally:

@@ -13,6 +13,7 @@ from metrics.instruments import Instruments
 from node.http.client import Clients
 from node.http.reception import Reception
 from node.http.throttle import Throttle
+from node.keeper import Keeper
 from node.settings import Settings
 from node.uplink.sender import Sender
 from registry.access.applications import Applications
@@ -69,6 +70,7 @@ class Wiring:
     chain: Chain  # the local link, then recursion
     now: Callable[[], datetime]
     uplink: Sender | None  # None where no national node is configured
+    keeper: Keeper
 
 
 WIRING = web.AppKey("wiring", Wiring)

@@ -21,6 +21,7 @@ from registry.database import Connection, Database
 from registry.enterprise import store as enterprises
 from registry.enterprise.enterprise import EnterpriseState
 from registry.errors import NationalNodeRefused, NationalNodeUnavailable
+from registry.keeper.store import tell_national_node
 from registry.prefix import store
 from registry.prefix.prefix import PrefixState
 from registry.prefix.prefixes import DELETE, FILE, Prefixes
@@ -58,6 +59,7 @@ class Sender:
         self.answered: bool  # whether the last request was answered; taken to be so at first
         self._actor = Actor("national-node", request_id="uplink")
         self._asked: dict[str, tuple[int, float]] = {}  # how often, loop time of the next
+        self._told: bool | None = None  # of that, the other processes
         self._reached(True)
 
     def wake(self) -> None:
@@ -223,6 +225,9 @@ class Sender:
     async def _measure(self) -> None:
         async with self._database.connection() as connection:
             items, since = await store.owed(connection)
+            if self._told != self.answered:
+                await tell_national_node(connection, self.answered)
+                self._told = self.answered
         self._instruments.outbox_items.set(items)
         age = (datetime.now(UTC) - since).total_seconds() if since else 0.0
         self._instruments.outbox_age.set(max(age, 0.0))

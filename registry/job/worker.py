@@ -13,6 +13,7 @@ from typing import Protocol
 import asyncpg
 import structlog
 
+from registry.cancellation import raise_if_cancelled
 from registry.database import Database
 from registry.errors import BiaoshiError, Unavailable
 from registry.job import store
@@ -152,6 +153,7 @@ class Worker:
                 yield
                 renewal.cancel()
         except BaseExceptionGroup as failures:
+            raise_if_cancelled()
             raise failures.exceptions[0] from None
 
     async def _renew(self, lease: Lease) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from registry.errors import InvalidValue, WrongState
 from registry.job import store
-from registry.job.job import Advance, JobKind, JobState
+from registry.job.job import Advance, JobKind, JobState, LeaseLost
 from registry.job.verdict import unpacked
 from registry.job.worker import Worker
 from registry.record.bulk import Tally
@@ -189,6 +189,27 @@ async def test_a_cancelled_job_wakes_a_worker_in_the_midst_of_it(jobs, working, 
         await jobs.cancel(lamps.actor, job.job_id)
         async with asyncio.timeout(60):
             await stopped.wait()
+
+
+async def test_a_worker_stopped_while_it_loses_a_job_stops(jobs, working, lamps, monkeypatch):
+    unwinding = asyncio.Event()
+
+    async def renew(*_):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            unwinding.set()
+            await asyncio.sleep(0.05)
+
+    class Lost:
+        async def run(self, lease, ledger):
+            await asyncio.sleep(0)
+            raise LeaseLost
+
+    monkeypatch.setattr(Worker, "_renew", renew)
+    await jobs.add_block(lamps.actor, lamps.prefix, wish(count=1))
+    async with asyncio.timeout(60), working(works={JobKind.BLOCK: Lost()}):
+        await unwinding.wait()
 
 
 async def test_what_can_never_go_on_fails_with_the_reason(jobs, working, lamps):
