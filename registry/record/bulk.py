@@ -1,7 +1,7 @@
 """Bulk registration: thousands of lines in one transaction, as cheaply as they allow.
 
-Same rules and same verdicts as `creation`, but rows travel as tuples, only what was not created is
-looked at one by one, and identical content is recognised by its text.
+Same rules and same verdicts as `creation`, but rows travel as tuples, the database recognises
+identical content by its text, and only what differs from that is looked at one by one.
 """
 
 from __future__ import annotations
@@ -160,17 +160,18 @@ class _Run:
             self._refuse_all(holding.prefix, lines, error.with_traceback(None))
             return
         first, again = _unique(lines)
-        present = await self._insert(holding, first)
-        self._tally.created += len(first) - len(present)
-        await self._judge(holding, [*present, *again])
-
-    async def _insert(self, holding: Holding, lines: list[Line]) -> list[Line]:
-        """Insert what was never seen; the lines that were there already."""
         if self._terms.dry_run:
-            known = await store.rows(self._tx, holding.prefix_id, [line.suffix for line in lines])
-            absent = [line for line in lines if line.suffix not in known]
+            present = await self._present(holding, first, batch_id=0)
+            absent = [line for line in first if line.suffix not in present]
             self._planned = {line.suffix: self._row(holding, line) for line in absent}
-            return [line for line in lines if line.suffix in known]
+        else:
+            present = await self._insert(holding, first)
+        self._tally.created += len(first) - len(present)
+        await self._judge(holding, [*self._differing(first, present), *again])
+
+    async def _insert(self, holding: Holding, lines: list[Line]) -> dict[str, bool]:
+        """Insert what was never seen; of those that were there already, whether they are the
+        same."""
         (batch_id,) = await store.batch_ids(self._tx, 1)
         sealed = await self._sealed(holding, lines)
         created = await store.insert_many(
@@ -186,15 +187,37 @@ class _Run:
             method=self._terms.method,
             actor=self._terms.actor,
         )
+        present: dict[str, bool] = {}
+        if created < len(lines):
+            present = await self._present(holding, lines, batch_id)
+        new = [line.suffix for line in lines if line.suffix not in present]
         batch = Batch(batch_id, holding.prefix, self._terms.method, self._terms.actor.name)
-        suffixes = [line.suffix for line in lines]
-        if created == len(lines):
-            await owe(self._tx, self._form.leaves, {batch: suffixes})
-            return []
-        older = await store.older(self._tx, holding.prefix_id, suffixes, batch_id)
-        new = [suffix for suffix in suffixes if suffix not in older]
         await owe(self._tx, self._form.leaves, {batch: new})
-        return [line for line in lines if line.suffix in older]
+        return present
+
+    async def _present(self, holding: Holding, lines: list[Line], batch_id: int) -> dict[str, bool]:
+        """The suffixes that have a row of another batch, and whether it is the same by its text."""
+        return await store.older(
+            self._tx,
+            holding.prefix_id,
+            [line.suffix for line in lines],
+            [line.public for line in lines],
+            batch_id,
+        )
+
+    def _differing(self, lines: list[Line], present: dict[str, bool]) -> list[Line]:
+        """Note the lines that are unchanged by their text; those that must be looked at."""
+        if not present:
+            return []
+        differing = []
+        for line in lines:
+            same = present.get(line.suffix)
+            if same:
+                self._tally.unchanged += 1
+                self._tally.found[line.number] = Outcome.UNCHANGED
+            elif same is not None:
+                differing.append(line)
+        return differing
 
     async def _sealed(self, holding: Holding, lines: list[Line]) -> list[Row] | None:
         """The rows of lines of which some have values of any kind; None where none has."""

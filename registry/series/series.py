@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import asyncpg
 
@@ -19,7 +20,7 @@ from registry.prefix.prefix import Holding
 from registry.record import templated
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally, Terms
-from registry.record.registration import Registration
+from registry.record.registration import Outcome, Registration
 from registry.record.store import Row, batch_ids
 from registry.record.templated import Numbered
 from registry.record.value import Value, encode
@@ -68,9 +69,16 @@ class Series:
         model = await self._model(tx, holding, series)
         if model is not None and await self._copy(tx, holding, model, series):
             return Tally(created=len(codes))
-        if self._content.template_id is not None:
-            return await self._judge_templated(tx, holding, codes, first)
-        return await self._judge(tx, holding, codes, first)
+        numbered = list(enumerate(codes, start=first))
+        if model is None:
+            return await self._judge(tx, holding, numbered)
+        alike = await store.like(tx, model, series.suffixes)
+        known = [suffix in alike for suffix in series.suffixes]
+        found = dict.fromkeys(compress(range(first, first + len(codes)), known), Outcome.UNCHANGED)
+        tally = Tally(unchanged=len(found), found=found)
+        rest = [code for code, same in zip(numbered, known, strict=True) if not same]
+        tally.add(await self._judge(tx, holding, rest))
+        return tally
 
     async def _model(self, tx: Connection, holding: Holding, codes: Codes) -> Row | None:
         """A row that is as all of them are; None where each must be made by itself."""
@@ -111,25 +119,22 @@ class Series:
         return True
 
     async def _judge(
-        self, tx: Connection, holding: Holding, codes: Sequence[str], first: int
+        self, tx: Connection, holding: Holding, codes: Sequence[tuple[int, str]]
     ) -> Tally:
-        values = self._content.values
-        public = encode(values) if all(value.public for value in values) else None
-        lines = []
-        for number, code in enumerate(codes, start=first):
-            identifier = Identifier(holding.prefix, code)
-            if public is not None:
-                lines.append(self._bulk.line(number, identifier, public))
-            else:
-                lines.append(self._bulk.long_line(number, identifier, values))
-        return await self._bulk.commit_in(tx, self._terms, {holding.prefix: lines})
-
-    async def _judge_templated(
-        self, tx: Connection, holding: Holding, codes: Sequence[str], first: int
-    ) -> Tally:
+        """Register numbered codes one by one."""
+        if not codes:
+            return Tally()
+        numbered = [(number, Identifier(holding.prefix, code)) for number, code in codes]
         values, template_id = self._content.values, self._content.template_id
-        lines = [
-            Numbered(number, Registration(Identifier(holding.prefix, code), values, template_id))
-            for number, code in enumerate(codes, start=first)
-        ]
-        return await templated.register(tx, self._form, self._terms, lines)
+        if template_id is not None:
+            wishes = [
+                Numbered(number, Registration(identifier, values, template_id))
+                for number, identifier in numbered
+            ]
+            return await templated.register(tx, self._form, self._terms, wishes)
+        if all(value.public for value in values):
+            public = encode(values)
+            lines = [self._bulk.line(number, one, public) for number, one in numbered]
+        else:
+            lines = [self._bulk.long_line(number, one, values) for number, one in numbered]
+        return await self._bulk.commit_in(tx, self._terms, {holding.prefix: lines})

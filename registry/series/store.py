@@ -7,7 +7,7 @@ from itertools import repeat
 
 from registry.access.actor import Actor
 from registry.database import Connection
-from registry.record.store import Row
+from registry.record.store import Row, without_times
 
 
 async def any_between(connection: Connection, prefix_id: int, first: str, last: str) -> bool:
@@ -20,6 +20,23 @@ async def any_between(connection: Connection, prefix_id: int, first: str, last: 
         last,
     )
     return found
+
+
+async def like(connection: Connection, model: Row, suffixes: Sequence[str]) -> set[str]:
+    """Which of these suffixes are live records that are as the model is. Times apart, and it may
+    miss some that differ in more than their text."""
+    records = await connection.fetch(
+        f"""SELECT suffix FROM identifier
+             WHERE prefix_id = $1 AND suffix = ANY($2) AND revision > 0
+               AND private_values IS NULL AND template_id IS NOT DISTINCT FROM $3
+               AND {without_times("public_values")} IS NOT DISTINCT FROM
+                   {without_times("$4::text")}""",
+        model.prefix_id,
+        suffixes,
+        model.template_id,
+        model.public,
+    )
+    return {record["suffix"] for record in records}
 
 
 async def copy_in(
