@@ -1,33 +1,16 @@
-"""Response codes of the Handle system, and the one table from kinds of domain errors to them.
+"""The one table from kinds of domain errors to response codes of the Handle system.
 
 Source: RFC 3652 §2.2.2.3; the HTTP statuses are those that servers in use answer with.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
 from http import HTTPStatus
 from typing import NamedTuple
 
 from registry import errors
 from registry.errors import BiaoshiError
-
-
-class ResponseCode(IntEnum):
-    SUCCESS = 1
-    ERROR = 2
-    SERVER_TOO_BUSY = 3
-    PROTOCOL_ERROR = 4
-    HANDLE_NOT_FOUND = 100
-    HANDLE_ALREADY_EXISTS = 101
-    INVALID_HANDLE = 102
-    VALUES_NOT_FOUND = 200
-    VALUE_ALREADY_EXISTS = 201
-    INVALID_VALUE = 202
-    SERVER_NOT_RESP = 301
-    INVALID_ADMIN = 400
-    INSUFFICIENT_PERMISSIONS = 401
-    AUTHENTICATION_NEEDED = 402
+from resolver.wire.code import ResponseCode
 
 
 class Refusal(NamedTuple):

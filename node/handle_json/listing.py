@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from node.handle_json.code import ResponseCode
 from node.handle_json.parameters import number, refused
 from node.handle_json.reply import render
 from node.handle_json.target import HANDLE
@@ -14,6 +13,7 @@ from registry.errors import InvalidIdentifier
 from registry.identifier import Prefix
 from registry.record.catalogue import PAGE_LIMIT
 from resolver.local import PREFIX_RECORDS
+from resolver.wire.code import ResponseCode
 
 DEFAULT_PAGE = 1000
 MAX_PAGE_NUMBER = 2**31 - 1

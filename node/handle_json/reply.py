@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from node.handle_json.code import ResponseCode, refusal_of
+from node.handle_json.code import refusal_of
 from node.handle_json.target import HANDLE
 from node.http import problem
 from node.http.edge import REQUEST_ID
@@ -22,6 +22,7 @@ from node.http.problem import Problem
 from node.wiring import WIRING
 from registry import errors
 from registry.errors import BiaoshiError
+from resolver.wire.code import ResponseCode
 
 JSON = "application/json;charset=utf-8"
 JAVASCRIPT = "application/javascript;charset=utf-8"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
-from node.handle_json.code import ResponseCode
 from node.handle_json.parameters import Filter, flag, refused
 from node.handle_json.reply import MAX_CALLBACK, common_headers, render
 from node.handle_json.target import read_as, target
@@ -19,6 +18,7 @@ from node.wiring import WIRING, Wiring
 from registry.access.actor import Actor, anonymous
 from registry.errors import NotAuthenticated, PrefixNotFound
 from resolver.query import Answer, Outcome, Query
+from resolver.wire.code import ResponseCode
 
 NAME = "handle"
 
