@@ -30,7 +30,7 @@ from loadtests import bulk, yardstick
 from node import foundation
 from node.app import open_node
 from node.embedded.postgres import EmbeddedPostgres
-from node.serve import probe
+from node.http.entrance import probe
 from node.settings import Settings
 from registry.access.actor import console
 from registry.enterprise.subject import Subject

@@ -28,9 +28,10 @@ from node.app import Node, open_node
 from node.embedded.error import EmbeddedPostgresError
 from node.embedded.home import Lock
 from node.embedded.postgres import EmbeddedPostgres
+from node.http.entrance import CannotListen, probe
 from node.sandbox.app import RunningSandbox, start_sandbox
 from node.sandbox.settings import Application, ReviewPolicy, SandboxSettings
-from node.serve import CannotListen, cancel_on_signals, listening, log_as_json, probe, working
+from node.serve import cancel_on_signals, listening, log_as_json, working
 from node.settings import Settings
 from node.uplink.key import create_key, load_key
 from node.uplink.messages import CodeSystem, IpType, Protocol, RoutingItem, ServicePort

@@ -5,33 +5,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TextIO
 
 import structlog
-from aiohttp import web
 
 from node import foundation
 from node.app import Node, open_node
-from node.http.server_log import server_log
+from node.http.entrance import base_url, entrance, listener
 from node.keeper import Work
 from node.settings import Settings
-from registry.errors import Unavailable
-
-BACKLOG = 1024
 
 log = structlog.get_logger()
-
-
-class CannotListen(Unavailable):
-    kind = "cannot-listen"
-    title = "The address cannot be listened on"
 
 
 async def serve(settings: Settings) -> None:
@@ -55,22 +44,11 @@ async def serve(settings: Settings) -> None:
 async def listening(node: Node) -> AsyncIterator[str]:
     """Listen while the context lasts; the base URL. Requests under way get time to end."""
     settings = node.wiring.settings
-    runner = web.AppRunner(
-        node.app,
-        logger=server_log(),
-        access_log=None,
-        shutdown_timeout=settings.drain_seconds,
-        keepalive_timeout=75,
-    )
-    await runner.setup()
-    try:
-        try:
-            await web.SockSite(runner, _bound(settings.host, settings.port)).start()
-        except OSError as error:
-            raise _cannot_listen(settings.host, settings.port, error) from None
-        yield base_url(settings.host, runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
+    async with entrance(node.app, drain_seconds=settings.drain_seconds) as way_in:
+        with listener(settings.host, settings.port) as door:
+            await way_in.open(door)
+            port = door.getsockname()[1]
+        yield base_url(settings.host, port)
 
 
 @asynccontextmanager
@@ -106,36 +84,6 @@ def cancel_on_signals() -> None:
         loop.add_signal_handler(number, task.cancel)
 
 
-@contextmanager
-def probe(host: str, port: int) -> Iterator[int]:
-    """Hold a port while the context lasts, without listening; for 0 some free one.
-    Raises CannotListen."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            held.bind((host, port))
-        except OSError as error:
-            raise _cannot_listen(host, port, error) from None
-        yield int(held.getsockname()[1])
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """A listening socket; `::` takes IPv4 as well."""
-    return socket.create_server(
-        (host, port),
-        family=socket.AF_INET6 if ":" in host else socket.AF_INET,
-        backlog=BACKLOG,
-        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
-    )
-
-
-def base_url(host: str, port: int) -> str:
-    """The URL at which this machine reaches a listener."""
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104
-    return f"http://{local.get(host, f'[{host}]' if ':' in host else host)}:{port}"
-
-
 def log_as_json(level: str, stream: TextIO | None = None) -> None:
     """JSON lines on a stream, or standard error, for this program and the libraries it uses."""
     number = getattr(logging, level.upper())
@@ -160,8 +108,3 @@ class _Forward(logging.Handler):
         structlog.get_logger().log(
             record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
         )
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
-    reason = os.strerror(error.errno or 0)
-    return CannotListen(f"cannot listen on {host} port {port}: {reason}")

@@ -15,9 +15,10 @@ from cyclopts import App, Parameter
 from yarl import URL
 
 from node.cli.terminal import console, facts
+from node.http.entrance import CannotListen
 from node.sandbox.app import RunningSandbox, start_sandbox
 from node.sandbox.settings import Application, ReviewPolicy, SandboxSettings
-from node.serve import CannotListen, cancel_on_signals
+from node.serve import cancel_on_signals
 from node.uplink.messages import CodeSystem, IpType, Protocol, RoutingItem, ServicePort
 from registry.errors import InvalidInput
 from registry.identifier import Prefix

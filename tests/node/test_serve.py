@@ -15,7 +15,8 @@ import pytest
 
 from node import foundation
 from node.app import open_node
-from node.serve import CannotListen, base_url, listening, probe, working
+from node.http.entrance import CannotListen, base_url, probe
+from node.serve import listening, working
 from node.settings import Settings
 from tests.node.cli.command import Started, biaoshi
 

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from node.cli.client import NodeClient, NodeRefused
 from node.cli.doctor.finding import Finding, failed, warning, well
-from node.serve import CannotListen, base_url, probe
+from node.http.entrance import CannotListen, base_url, probe
 from node.settings import Settings
 from registry.errors import BiaoshiError
 
