@@ -1,0 +1,1 @@
+"""Making good what the certified log was never owed."""

@@ -1,0 +1,102 @@
+"""Keeping the logs: sequencing, publishing, closing years, round after round."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import asyncpg
+import structlog
+
+from metrics.log import store
+from metrics.log.backfill.backfill import Backfill
+from metrics.log.log import Kind
+from metrics.log.publisher import LogBehind, LogForked, Publisher
+from metrics.log.sequencer import Sequencer
+from registry.database import DATABASE_AWAY, Database
+
+STEPS = 8  # of sequencing at most before there is a checkpoint again
+PAUSE_AFTER_TROUBLE = 15.0  # seconds
+KEEP_ALL = timedelta(days=2)  # how long every checkpoint is kept, and not the last of each hour
+
+logger = structlog.get_logger()
+
+
+class LogKeeping:
+    """One of the keeper's works. `period` is the time between checkpoints, in seconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        sequencer: Sequencer,
+        publisher: Publisher,
+        backfill: Backfill,
+        now: Callable[[], datetime],
+        period: float,
+    ) -> None:
+        self._database = database
+        self._sequencer = sequencer
+        self._publisher = publisher
+        self._backfill = backfill
+        self._now = now
+        self._period = period
+        self._begun = False
+        self._thinned: datetime | None = None
+        self.trouble: str | None = None  # why no log is kept at present
+
+    async def run(self) -> None:
+        """Until cancelled. What a log must not survive stops it, not the node: registrations go on
+        and their leaves wait."""
+        while True:
+            try:
+                await self.round()
+                self.trouble = None
+                pause = self._period
+            except (LogBehind, LogForked) as error:
+                self.trouble, pause = error.detail, PAUSE_AFTER_TROUBLE
+                logger.error("log-refused", reason=error.detail)
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+                self.trouble, pause = type(error).__name__, self._period
+                logger.warning("log-waits", error=type(error).__name__)
+            await asyncio.sleep(pause)
+
+    async def round(self) -> int:
+        """Take in what is owed, for a while, and publish; how many leaves were taken in."""
+        if not self._begun:
+            await self._sequencer.begin()
+            await self._publisher.examine()
+            self._begun = True
+        taken = 0
+        committed = await self._committed()
+        if committed:
+            await self._backfill.step()
+        for _ in range(STEPS):
+            step = await self._sequencer.step(registrations=committed)
+            taken += step
+            if not step:
+                break
+        await self._publisher.publish()
+        await self._tidy()
+        return taken
+
+    async def _committed(self) -> bool:
+        """Whether the commitment to K, the first statement of all, is published."""
+        async with self._database.connection() as connection:
+            for log in await store.logs(connection):
+                if log.kind is Kind.STATEMENTS and log.size:
+                    return await store.published(connection, log.log_id) is not None
+        return False
+
+    async def _tidy(self) -> None:
+        """Close years, and thin out what was published long ago."""
+        now = self._now()
+        if self._thinned is not None and now - self._thinned < timedelta(minutes=10):
+            return
+        async with self._database.connection() as connection:
+            await store.thin_checkpoints(connection, now - KEEP_ALL)
+            closed_until = await store.closed_until(connection)
+        self._thinned = now
+        if self._backfill.done:  # it may still find registrations of years past
+            for name in await self._sequencer.close_years(closed_until):
+                logger.info("log-closed", log=name)

@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import pytest
+
+from metrics.log import store
+from metrics.log.checkpoint import Checkpoint
+from metrics.log.cosignature import times
+from metrics.log.keeping import LogKeeping
+from metrics.log.leaf import Leaf
+from metrics.log.log import Kind
+from metrics.log.merkle import leaf_hash
+from metrics.log.note import SignedNote, check_signed
+from metrics.log.publisher import LogBehind, LogForked
+from metrics.log.sequencer import LeafKeyDiffers, LogClosed
+from metrics.log.statement import Statement
+from metrics.log.tile import ENTRIES, bundles, tiles, unpack
+from metrics.log.tree import Tree
+from registry.database import Connection, Database
+from registry.record.archive import Form
+from tests.metrics.log.conftest import ORIGIN, Kept, NearWitness
+
+YEAR = f"registrations-{datetime.now(UTC).year}"
+T = TypeVar("T")
+
+
+async def entries_of(kept: Kept, name: str) -> list[bytes]:
+    """All entries, after everything that is stored of the log has been computed again."""
+    log = await kept.log(name)
+    entries: list[bytes] = []
+    async with kept.database.connection() as connection:
+        for bundle in bundles(log.size):
+            content = await store.tile(connection, log.log_id, ENTRIES, bundle.index)
+            assert content is not None
+            found = unpack(content)
+            assert len(found) == bundle.width
+            entries += found
+        tree = Tree()
+        grown = tree.append([leaf_hash(entry) for entry in entries])
+        assert set(grown) == set(tiles(log.size))
+        for tile, content in grown.items():
+            assert await store.tile(connection, log.log_id, tile.level, tile.index) == content
+        assert (tree.size, tree.root) == (log.size, log.root)
+        rows = await connection.fetchval(
+            "SELECT count(*) FROM log_tile WHERE log_id = $1", log.log_id
+        )
+        assert rows == len(grown) + len(list(bundles(log.size)))
+    return entries
+
+
+async def published(kept: Kept, name: str) -> Checkpoint:
+    """The latest checkpoint, its signatures checked."""
+    log = await kept.log(name)
+    async with kept.database.connection() as connection:
+        found = await store.published(connection, log.log_id)
+    assert found is not None
+    note = SignedNote.parse(found.note)
+    checkpoint = Checkpoint.parse(note.text)
+    assert checkpoint.origin == f"{ORIGIN}/{name}"
+    check_signed(note, kept.keys.verifiers(checkpoint.origin))
+    assert times(note, (kept.witness.key,))
+    return checkpoint
+
+
+async def settle(keeping: LogKeeping, rounds: int = 6) -> None:
+    """Rounds until nothing is owed."""
+    for _ in range(rounds):
+        await keeping.round()
+
+
+async def test_registrations_become_leaves_in_order(kept: Kept) -> None:
+    keeping = kept.keeping()
+    assert await kept.register("B", "A") == 2
+    assert await kept.register("C", "A") == 1
+    await settle(keeping)
+    leaves = [Leaf.parse(entry) for entry in await entries_of(kept, YEAR)]
+    wanted = [kept.keys.leaf.tag(f"{kept.prefix}/{suffix}") for suffix in "ABC"]
+    assert [leaf.tag for leaf in leaves] == wanted
+    assert leaves[0].at == await kept.sql("SELECT min(registered_at) FROM batch")
+    assert [leaf.batch for leaf in leaves] == [leaves[0].batch, leaves[0].batch, leaves[2].batch]
+    assert not any(leaf.backfilled for leaf in leaves)
+    checkpoint = await published(kept, YEAR)
+    assert (checkpoint.size, checkpoint.root) == (3, (await kept.log(YEAR)).root)
+    assert await kept.sql("SELECT count(*) FROM leaf_owed") == 0
+
+
+async def test_the_log_says_what_it_was_made_with_before_the_first_leaf(kept: Kept) -> None:
+    kept.witness.away = True
+    keeping = kept.keeping()
+    await kept.register("A")
+    await settle(keeping)
+    async with kept.database.connection() as connection:
+        assert [log.kind for log in await store.logs(connection)] == [Kind.STATEMENTS]
+    kept.witness.away = False
+    await settle(kept.keeping())
+    statements = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
+    assert [one.kind for one in statements] == ["leaf-key", "log-keys", "log-opened"]
+    assert statements[0].content["commitment"] == kept.keys.leaf.commitment.hex()
+    assert statements[2].content["origin"] == f"{ORIGIN}/{YEAR}"
+    assert (await published(kept, YEAR)).size == 1
+
+
+async def test_it_grows_over_many_rounds_as_if_at_once(kept: Kept) -> None:
+    keeping = kept.keeping()
+    total = 0
+    for number, count in enumerate([1, 254, 1, 1, 300, 700]):
+        total += await kept.register(*(f"{number}-{one}" for one in range(count)))
+        await settle(keeping)
+        assert len(await entries_of(kept, YEAR)) == total
+        assert (await published(kept, YEAR)).size == total
+    assert set(kept.witness.statuses) <= {200, 409}
+
+
+async def test_another_keeper_goes_on_where_the_last_one_was(kept: Kept) -> None:
+    await kept.register("A", "B")
+    one, other = kept.keeping(), kept.keeping()
+    for number in range(6):
+        await kept.register(f"N{number}")
+        await settle(one if number % 2 else other)
+    await asyncio.gather(*(settle(keeping) for keeping in (one, other)))
+    assert len(await entries_of(kept, YEAR)) == 8
+
+
+class Failing(Database):
+    """A database that goes away before or after a commit, whenever it is told to."""
+
+    def __init__(self, inner: Database) -> None:
+        self.inner = inner
+        self.calls = 0
+        self.fails_at = -1
+        self.after = False
+
+    def connection(self):  # type: ignore[no-untyped-def]
+        return self.inner.connection()
+
+    async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        self.calls += 1
+        failing = self.calls == self.fails_at
+
+        async def failed(tx: Connection) -> T:
+            await work(tx)
+            raise ConnectionResetError("gone before the commit")
+
+        result = await self.inner.transaction(failed if failing and not self.after else work)
+        if failing:
+            raise ConnectionResetError("gone after the commit")
+        return result
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", range(1, 9))
+async def test_a_keeper_killed_at_any_commit_leaves_a_whole_log(
+    kept: Kept, call: int, after: bool
+) -> None:
+    await kept.register(*(f"A{number}" for number in range(300)))
+    database = Failing(kept.database)
+    database.fails_at, database.after = call, after
+    keeping = kept.keeping(database=database)
+    died = False
+    for _ in range(4):
+        try:
+            await keeping.round()
+        except ConnectionResetError:
+            died = True
+            break
+    assert died
+    await kept.register("B")
+    again = kept.keeping()
+    await settle(again)
+    tags = [Leaf.parse(entry).tag for entry in await entries_of(kept, YEAR)]
+    assert len(tags) == len(set(tags)) == 301
+    assert (await published(kept, YEAR)).size == 301
+    assert 422 not in kept.witness.statuses
+
+
+async def test_an_answer_of_the_witness_that_is_lost_is_asked_for_again(kept: Kept) -> None:
+    await kept.register("A")
+    keeping = kept.keeping()
+    await settle(keeping)
+    await kept.register("B")
+    kept.witness.mute = True
+    await keeping.round()
+    assert (await published(kept, YEAR)).size == 1
+    kept.witness.mute = False
+    await settle(kept.keeping())
+    assert 409 in kept.witness.statuses
+    assert (await published(kept, YEAR)).size == 2
+
+
+async def test_nothing_is_published_without_the_cosignatures_needed(kept: Kept) -> None:
+    other = NearWitness(kept.keys, "other.example.invalid")
+    other.away = True
+    await kept.register("A")
+    await settle(kept.keeping(kept.witness, other, needed=2))
+    assert await kept.sql("SELECT count(*) FROM log_checkpoint") == 0
+    other.away = False
+    await settle(kept.keeping(kept.witness, other, needed=2))
+    await published(kept, YEAR)
+
+
+async def test_a_cosignature_that_comes_later_is_added(kept: Kept) -> None:
+    other = NearWitness(kept.keys, "other.example.invalid")
+    other.away = True
+    await kept.register("A")
+    await settle(kept.keeping(kept.witness, other))
+    await published(kept, YEAR)
+    other.away = False
+    await settle(kept.keeping(kept.witness, other))
+    note = SignedNote.parse(
+        await kept.sql("SELECT note FROM log_checkpoint WHERE note LIKE $1", f"{ORIGIN}/{YEAR}%")
+    )
+    assert len(times(note, (kept.witness.key, other.key))) == 2
+
+
+async def back_to(kept: Kept, size: int) -> None:
+    """As a backup would have it from when the log had so many leaves."""
+    assert size < 256
+    log = await kept.log(YEAR)
+    entries = (await entries_of(kept, YEAR))[:size]
+    tree = Tree()
+    tree.append([leaf_hash(entry) for entry in entries])
+    async with kept.database.connection() as connection:
+        await connection.execute("DELETE FROM log_checkpoint WHERE log_id = $1", log.log_id)
+        await connection.execute("DELETE FROM log_span WHERE first >= $1", size)
+        await connection.execute(
+            "UPDATE log_tile SET content = substr(content, 1, $2) WHERE log_id = $1 AND level = 0",
+            log.log_id,
+            32 * size,
+        )
+        await connection.execute(
+            "UPDATE log_tile SET content = substr(content, 1, $2) WHERE log_id = $1 AND level < 0",
+            log.log_id,
+            100 * size,
+        )
+        await connection.execute(
+            "UPDATE log SET size = $2, root = $3 WHERE log_id = $1", log.log_id, size, tree.root
+        )
+
+
+async def test_a_database_put_back_is_not_signed_any_more(kept: Kept) -> None:
+    await kept.register("A", "B", "C")
+    await settle(kept.keeping())
+    await back_to(kept, 2)
+    for _ in range(2):
+        with pytest.raises(LogBehind, match="has seen 3 leaves"):
+            await kept.keeping().round()
+    await kept.register("D")
+    with pytest.raises(LogBehind, match="log succeed"):
+        await kept.keeping().round()
+    assert (await kept.log(YEAR)).size == 2
+    assert not await kept.sql("SELECT count(*) FROM log_checkpoint WHERE note LIKE '%registr%'")
+
+
+async def test_another_history_of_the_same_length_convinces_nobody(kept: Kept) -> None:
+    await kept.register("A", "B", "C")
+    await settle(kept.keeping())
+    await back_to(kept, 2)
+    kept.witness.away = True  # so that it can't be asked at the start
+    keeping = kept.keeping()
+    await kept.register("D", "E")
+    await keeping.round()
+    kept.witness.away = False
+    with pytest.raises(LogForked):
+        await settle(keeping, rounds=30)
+    assert kept.witness.memory.checkpoints[f"{ORIGIN}/{YEAR}"].size == 3
+
+
+async def test_another_k_is_refused(kept: Kept, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from metrics.log import keys as log_keys
+
+    await settle(kept.keeping())
+    kept.keys = log_keys.create(tmp_path / "others")
+    with pytest.raises(LeafKeyDiffers):
+        await kept.keeping().round()
+
+
+async def test_a_change_of_keys_is_stated(kept: Kept, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from metrics.log import keys as log_keys
+    from metrics.log.keys import LogKeys
+
+    folder = tmp_path / "log-keys"
+    await settle(kept.keeping())
+    log_keys.add_signing_key(folder)
+    kept.keys = LogKeys.load(folder)
+    await settle(kept.keeping())
+    await settle(kept.keeping())
+    log_keys.retire_signing_key(folder)
+    kept.keys = LogKeys.load(folder)
+    await settle(kept.keeping())
+    said = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
+    lists = [one.content["keys"] for one in said if one.kind == "log-keys"]
+    assert [len(some) for some in lists] == [1, 2, 1]
+    assert lists[0][0] == lists[1][1]
+    assert lists[1][0] == lists[2][0]
+
+
+async def test_registrations_from_before_the_log_get_their_leaves(kept: Kept) -> None:
+    silent = Form(False, kept.form.sealing)
+    await kept.register(*"ABCDEFG", form=silent)
+    await kept.register("H")
+    await kept.register("I", "J", form=silent)
+    keeping = kept.keeping()
+    for _ in range(8):
+        await keeping.round()
+    leaves = [Leaf.parse(entry) for entry in await entries_of(kept, YEAR)]
+    assert {leaf.tag for leaf in leaves} == {
+        kept.keys.leaf.tag(f"{kept.prefix}/{suffix}") for suffix in "ABCDEFGHIJ"
+    }
+    assert len(leaves) == 10
+    assert sum(leaf.backfilled for leaf in leaves) == 9
+    said = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
+    assert [one.content for one in said if one.kind == "backfill"] == [{"leaves": 9}]
+    for _ in range(3):
+        await kept.keeping().round()
+    assert len(await entries_of(kept, YEAR)) == 10
+
+
+async def test_years_have_logs_of_their_own_and_are_closed(kept: Kept) -> None:
+    year = datetime.now(UTC).year
+    silvester = datetime(year - 1, 12, 31, 15, 59, 59, 999_999, tzinfo=UTC)
+    await kept.register("OLD")
+    await kept.sql("UPDATE batch SET registered_at = $1", silvester)
+    await kept.register("NEW")
+    await settle(kept.keeping())
+    assert len(await entries_of(kept, f"registrations-{year - 1}")) == 1
+    assert len(await entries_of(kept, YEAR)) == 1
+    assert (await kept.log(f"registrations-{year - 1}")).closed_at is None
+    midnight = datetime(year - 1, 12, 31, 16, tzinfo=UTC)
+    await kept.sql("UPDATE day_ledger SET closed_until = $1", midnight)
+    await settle(kept.keeping())
+    closed = await kept.log(f"registrations-{year - 1}")
+    assert closed.closed_at is not None
+    assert (await kept.log(YEAR)).closed_at is None
+    said = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
+    assert said[-1].kind == "log-closed"
+    assert said[-1].content == {"log": closed.name, "size": 1, "root": closed.root.hex()}
+    await kept.register("LATE")
+    await kept.sql(
+        "UPDATE batch SET registered_at = $1 WHERE batch_id IN (SELECT batch_id FROM leaf_owed)",
+        silvester,
+    )
+    with pytest.raises(LogClosed):
+        await settle(kept.keeping())
+
+
+async def test_old_checkpoints_are_thinned_out(kept: Kept) -> None:
+    keeping = kept.keeping()
+    for suffix in "ABC":
+        await kept.register(suffix)
+        await settle(keeping)
+    await kept.sql("UPDATE log_checkpoint SET published_at = now() - interval '3 days'")
+    await kept.register("D")
+    await settle(kept.keeping())
+    log = await kept.log(YEAR)
+    async with kept.database.connection() as connection:
+        left = await store.all_published(connection, log.log_id)
+    assert [one.size for one in left][-2:] == [3, 4]
+    assert len(left) <= 3  # the hour may have changed meanwhile
