@@ -1,0 +1,1 @@
+"""Assessments: a policy applied to facts and counts under all readings, what-ifs, forecasts."""

@@ -1,0 +1,1 @@
+"""Policies: each folder is one, with its parameters, clauses, readings and facts."""
