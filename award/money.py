@@ -24,11 +24,11 @@ class Yuan(Decimal):
         if isinstance(written, int) and not isinstance(written, bool):
             return cls._bounded(Decimal(written), written)
         if not isinstance(written, str):
-            raise ValueError(f"金额应写作 2500000 或 \"250万元\"，不能写作 {written!r}")
+            raise ValueError(f'金额应写作 2500000 或 "250万元"，不能写作 {written!r}')
         text = _plain(written).removeprefix("人民币").removeprefix("¥")
         found = _AMOUNT.fullmatch(text)
         if not found or found["unit"] == "千":
-            raise ValueError(f"看不懂的金额“{written}”，应写作 2500000、\"2,500,000\" 或 \"250万元\"")
+            raise ValueError(f'看不懂的金额“{written}”，应写作 2500000、"2,500,000" 或 "250万元"')
         number = Decimal(found["number"].replace(",", "").replace("，", ""))
         return cls._bounded(number * _UNITS[found["unit"]], written)
 

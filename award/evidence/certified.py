@@ -218,9 +218,7 @@ def _of_days(year: CertifiedYear) -> Iterator[str]:
 
 def _of_log(year: CertifiedYear) -> Iterator[str]:
     if year.log is not None and year.log.size != year.registrations.gross:
-        yield (
-            f"登记日志的叶子数 {year.log.size:,} 不等于新增注册量 {year.registrations.gross:,}"
-        )
+        yield (f"登记日志的叶子数 {year.log.size:,} 不等于新增注册量 {year.registrations.gross:,}")
 
 
 def every_day(year: int, through: date) -> Iterator[date]:

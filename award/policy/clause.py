@@ -13,9 +13,7 @@ C = TypeVar("C")
 _QUOTED = re.compile(r"\s*(?P<article>[^：]+)：(?P<quote>.+?)(?:\n\s*\n|$)", re.DOTALL)
 
 
-def clause(
-    name: str, title: str
-) -> Callable[[Callable[[C], Outcome]], Callable[[C], Finding]]:
+def clause(name: str, title: str) -> Callable[[Callable[[C], Outcome]], Callable[[C], Finding]]:
     """Make a clause's outcome a finding under its article and words.
 
     The docstring's first paragraph reads `article：quotation`; what follows is our own remark.
@@ -26,9 +24,7 @@ def clause(
 
         def find(case: C) -> Finding:
             found = function(case)
-            return Finding(
-                name, article, title, quote, found.verdict, found.reason, found.evidence
-            )
+            return Finding(name, article, title, quote, found.verdict, found.reason, found.evidence)
 
         find.__doc__ = function.__doc__
         find.__name__ = function.__name__

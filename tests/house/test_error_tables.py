@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import pytest
 
+import award
 import metrics
 import node
 import registry
@@ -33,7 +34,7 @@ def kinds(above: type[BiaoshiError] = BiaoshiError) -> Iterable[type[BiaoshiErro
 
 def import_everything() -> None:
     """So that every kind is known, but for the command line's own: they are never served."""
-    for package in (registry, resolver, metrics, node):
+    for package in (registry, resolver, metrics, award, node):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not found.name.startswith(("node.cli", "node.__main__")):
                 importlib.import_module(found.name)

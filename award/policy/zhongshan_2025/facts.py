@@ -48,11 +48,11 @@ class Kind(StrEnum):
     VOLUME = "注册解析量"
 
 
-class Law(Table):
+class Law(Table, frozen=True, kw_only=True):
     issued: date | None = None
 
 
-class Recognition(Table):
+class Recognition(Table, frozen=True, kw_only=True):
     standing: Standing | None = None
     recognised: date | None = None
     document: str = ""
@@ -60,14 +60,14 @@ class Recognition(Table):
     benchmark_place: bool | None = None
 
 
-class Acceptance(Table):
+class Acceptance(Table, frozen=True, kw_only=True):
     accepted: bool | None = None
     by: Acceptor | None = None
     day: date | None = None
     document: str = ""
 
 
-class Stages(Table):
+class Stages(Table, frozen=True, kw_only=True):
     """The application's way, 第六条."""
 
     submitted: date | None = None
@@ -89,13 +89,13 @@ class Stages(Table):
             raise ValueError("refused 与 admitted、paid 不能同时填写")
 
 
-class Completion(Table):
+class Completion(Table, frozen=True, kw_only=True):
     finished: bool | None = None
     day: date | None = None
     document: str = ""
 
 
-class Declarations(Table):
+class Declarations(Table, frozen=True, kw_only=True):
     """第八条、第九条、第十六条. true: it is so declared, with evidence."""
 
     no_serious_violation: bool | None = None
@@ -109,7 +109,7 @@ class Declarations(Table):
     evidence: str = ""
 
 
-class Investment(Table):
+class Investment(Table, frozen=True, kw_only=True):
     """One invoice. `net` without VAT, or `gross` with its rate of VAT."""
 
     name: str
@@ -136,7 +136,7 @@ class Investment(Table):
         return net_of(self.gross, self.vat)
 
 
-class Subsidy(Table):
+class Subsidy(Table, frozen=True, kw_only=True):
     """Fiscal money for the node of any level, but for awards under this policy."""
 
     level: Level
@@ -155,13 +155,13 @@ class Subsidy(Table):
         return self.level in (Level.NATIONAL, Level.PROVINCIAL)
 
 
-class Fiscal(Table):
+class Fiscal(Table, frozen=True, kw_only=True):
     """Whether the lists of fiscal money and of awards are complete."""
 
     complete: bool | None = None
 
 
-class Award(Table):
+class Award(Table, frozen=True, kw_only=True):
     """What the company has had under 方向一 already. `kind` where it was （五）."""
 
     clause: str  # （一）…（五）
@@ -177,7 +177,7 @@ class Award(Table):
             raise ValueError("kind 仅在且须在 clause 为 （五） 时填写")
 
 
-class EarlierYear(Table):
+class EarlierYear(Table, frozen=True, kw_only=True):
     """A year before this system, by declared evidence."""
 
     year: int
@@ -186,7 +186,7 @@ class EarlierYear(Table):
     document: str = ""
 
 
-class Checklist(Table):
+class Checklist(Table, frozen=True, kw_only=True):
     """第五条 1: what the recognition asks for."""
 
     independent_in_zhongshan: bool | None = None
@@ -205,7 +205,7 @@ class Checklist(Table):
     staff_qualified: int | None = None
 
 
-class Facts(Table):
+class Facts(Table, frozen=True, kw_only=True):
     node: Node
     company: Company
     law: Law = Law()

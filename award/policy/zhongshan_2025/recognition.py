@@ -35,8 +35,8 @@ def invited(case: Asked) -> Outcome:
 
 @clause("check-3", "三年内服务企业与培训人员")
 def committed(case: Asked) -> Outcome:
-    """第五条 1（3）：（大意）承诺三年内服务企业不少于 60 家、培训企业管理人员不少于 30 人；标杆平台公司为
-    200 家、100 人"""
+    """第五条 1（3）：（大意）承诺三年内服务企业不少于 60 家、培训企业管理人员不少于 30 人；
+    标杆平台公司为 200 家、100 人"""
     told = case.facts.checklist
     suffix = "_benchmark" if case.facts.recognition.standing is Standing.BENCHMARK else ""
     firms = case.parameters.number(f"enterprises_committed{suffix}")
@@ -83,8 +83,8 @@ def shares(case: Asked) -> Outcome:
 
 @clause("check-9", "安全制度，数据存于中山")
 def secure(case: Asked) -> Outcome:
-    """第五条 1（9）：（大意）具备监测、处置、应急、备份制度；数据存储在中山的服务器，未经书面同意不得
-    转移"""
+    """第五条 1（9）：（大意）具备监测、处置、应急、备份制度；数据存储在中山的服务器，未经书面
+    同意不得转移"""
     told = case.facts.checklist
     both = [told.security_procedures, told.data_in_zhongshan]
     answer = False if False in both else None if None in both else True

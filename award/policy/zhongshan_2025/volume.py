@@ -199,9 +199,7 @@ def conditions(case: Asked) -> tuple[Finding, ...]:
     return registrations(case), resolutions(case), year_completed(case), first(case)
 
 
-def volume(
-    case: Asked, gates: tuple[Finding, ...], conditions: tuple[Finding, ...]
-) -> Amount:
+def volume(case: Asked, gates: tuple[Finding, ...], conditions: tuple[Finding, ...]) -> Amount:
     """5-3 before any cap above it. Reading `volume-acceptance`: need the node be accepted?"""
     needed = case.readings.choose(
         "volume-acceptance",
