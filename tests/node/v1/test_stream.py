@@ -875,9 +875,12 @@ async def test_a_lost_database_breaks_the_stream_and_sending_again_completes_it(
 async def test_a_database_lost_while_the_client_waits_is_told(
     live: Live, owner: Enterprise, postgres_server: EmbeddedPostgres, database_url: str
 ) -> None:
-    async with sending(live, owner.key) as sender, away(postgres_server, database_url):
+    async with sending(live, owner.key) as sender:
         await sender.part(line(f"{owner.prefix}/1"))
-        assert (await sender.until("broken"))["totals"] == totals()
+        await sender.until("committed")  # so the key has been looked at
+        async with away(postgres_server, database_url):
+            await sender.part(line(f"{owner.prefix}/2"))
+            assert (await sender.until("broken"))["totals"] == totals(created=1)
 
 
 async def test_a_fault_of_the_node_is_told_without_its_words(
