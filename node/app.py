@@ -38,6 +38,7 @@ from node.wiring import WIRING, Wiring
 from registry.access.applications import Applications
 from registry.access.keyring import Keyring
 from registry.access.once import OnceRunner
+from registry.change.feed import Feed
 from registry.code.allocation import Codes
 from registry.database import Database, connect
 from registry.enterprise.enterprises import Enterprises
@@ -52,6 +53,7 @@ from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally
 from registry.record.catalogue import Catalogue
 from registry.record.group import GroupCommit
+from registry.record.lookups import Lookups
 from registry.record.registrar import Registrar
 from registry.record.registration import Method
 from registry.roll.admission import Admissions
@@ -60,8 +62,10 @@ from registry.sealing import SealingKey
 from registry.template.grants import Grants
 from registry.template.templates import Templates
 from registry.upload.work import UploadWork
+from resolver.cache import Cache
 from resolver.chain import Chain
 from resolver.local import LocalLink
+from resolver.records import Records
 from resolver.recursive import Bounds, RecursiveLink
 from resolver.referral import Directory, FirstOf, OwnPrefixes
 
@@ -73,6 +77,8 @@ UPLINK_SECONDS, UPLINK_ATTEMPTS = 10.0, 3
 # Coming in at once: each may take as much disk as an upload may have.
 UPLOADS_EACH, UPLOADS_ALTOGETHER = 4, 32
 
+# Queries for what many ask at once: while one is answered the next may be sent.
+LOOKUPS = 3
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -110,17 +116,21 @@ def _assemble(
     instruments = Instruments(VERSION)
     form = Form(settings.case_sensitive, SealingKey.load(Path(settings.sealing_key_file)))
     once = OnceRunner(database, form.sealing)
+    cache = Cache(settings.cache_mebibytes << 20)
+    lookups = Lookups(database, form)
     prefixes = Prefixes(
         database,
         once,
         settings.secondary_prefix,
         allow_private=settings.allow_private_addresses,
+        tell=cache.hear,
     )
     catalogue = Catalogue(database, form, _now)
     national = _national_node(settings, session)
     sender = Sender(database, prefixes, national, instruments) if national else None
-    local = LocalLink(catalogue)
-    registrar = Registrar(database, form)
+    records = Records(lookups, cache)
+    local = LocalLink(catalogue, records)
+    registrar = Registrar(database, form, cache.hear)
     singles = GroupCommit(partial(registrar.grant, method=Method.SINGLE))
     bulk = Bulk(database, form)
     works: dict[JobKind, JobWork] = {
@@ -152,7 +162,7 @@ def _assemble(
             now=_now,
             random_bytes=secrets.token_bytes,
         ),
-        templates=Templates(database, once, form.shelf),
+        templates=Templates(database, once, form.shelf, cache.hear),
         grants=Grants(database, once, _now),
         registrar=registrar,
         bulk=bulk,
@@ -162,6 +172,7 @@ def _assemble(
         reports=Reports(database, form.sealing, works),
         watcher=watcher,
         catalogue=catalogue,
+        records=records,
         local=local,
         chain=Chain([local, _recursive(settings, session, catalogue, national)]),
         now=_now,
@@ -176,6 +187,7 @@ def _assemble(
     # small job need not wait for a large file to be opened.
     background: list[Work] = [singles.run, worker.run, worker.run, watcher.run]
     keeping: list[Work] = [partial(housekeeping.run, database, _now)]
+    background += [Feed(settings.database_url, cache).run, *[lookups.run] * LOOKUPS]
     if sender:
         keeping.append(sender.run)
     return Node(_application(wiring), wiring, tuple(background), tuple(keeping))

@@ -88,6 +88,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recursion_referrals: Annotated[
         Annotated[int, Meta(ge=1, le=16)], _about("Referrals followed for one resolution")
     ] = 4
+    cache_mebibytes: Annotated[
+        Annotated[int, Meta(ge=0, le=65_536)],
+        _about("Memory for answers ready to send, per process, in MiB"),
+    ] = 128
     allow_private_addresses: Annotated[
         bool,
         _about("Let resolvers elsewhere have private or loopback addresses; for tests and demos"),

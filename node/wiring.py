@@ -36,6 +36,7 @@ from registry.template.grants import Grants
 from registry.template.templates import Templates
 from resolver.chain import Chain
 from resolver.local import LocalLink
+from resolver.records import Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Wiring:
     reports: Reports  # what became of every line of a job
     watcher: Watcher  # of jobs
     catalogue: Catalogue
+    records: Records  # as anyone may read them
     local: LocalLink  # this node's own records alone
     chain: Chain  # the local link, then recursion
     now: Callable[[], datetime]

@@ -7,10 +7,10 @@ import msgspec
 from registry.identifier import Identifier, bare_prefix
 from registry.prefix.prefix import Holding
 from registry.record.catalogue import Catalogue
-from registry.record.store import Found
 from registry.record.typed_data import Admin
 from registry.record.value import Data, Value
 from resolver.query import Answer, Outcome, Query, Source, select
+from resolver.records import Records
 
 PREFIX_RECORDS = "0.NA"
 FIRST_ADMIN_INDEX = 100
@@ -19,22 +19,25 @@ FIRST_ADMIN_INDEX = 100
 class LocalLink:
     """Answers for the prefixes homed here, and for those prefixes' own records (0.NA/<prefix>)."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, records: Records) -> None:
         self._catalogue = catalogue
+        self._records = records
 
     async def resolve(self, query: Query) -> Answer | None:
         if query.identifier.canonical_prefix == PREFIX_RECORDS:
             return await self._prefix_record(query)
         if not query.plain:
             return await self._for_reader(query)
-        found = await self._catalogue.find(query.identifier)
-        if found.holding is None or not found.holding.hosted:
+        sight = await self._records.see(query.identifier)
+        if not sight.hosted:
             return None
-        if found.row is None or not found.row.live:
-            return _absent(query, found)
-        public = self._catalogue.public_text(found)
-        outcome = Outcome.NO_VALUES if public == "[]" else Outcome.FOUND
-        return Answer(outcome, Source.LOCAL, query.identifier.text, public, found.row.tag)
+        text, held = query.identifier.text, sight.held
+        if held is None:
+            return Answer(_absence(sight.known), Source.LOCAL, text)
+        outcome = Outcome.NO_VALUES if held.values == b"[]" else Outcome.FOUND
+        return Answer(
+            outcome, Source.LOCAL, text, held.values.decode(), held.tag, stale=sight.stale
+        )
 
     async def _for_reader(self, query: Query) -> Answer | None:
         """The answer for a reader with rights of its own, or with a filter."""
@@ -43,7 +46,7 @@ class LocalLink:
             found = await self._catalogue.find(query.identifier)
             if found.holding is None or not found.holding.hosted:
                 return None
-            return _absent(query, found)
+            return Answer(_absence(found.row is not None), Source.LOCAL, query.identifier.text)
         if not view.holding.hosted:
             return None
         if view.hidden and not query.public_only and query.actor.anonymous:
@@ -66,9 +69,8 @@ class LocalLink:
         return Answer(outcome, Source.LOCAL, query.identifier.text, values)
 
 
-def _absent(query: Query, found: Found) -> Answer:
-    outcome = Outcome.WITHDRAWN if found.row else Outcome.NOT_FOUND
-    return Answer(outcome, Source.LOCAL, query.identifier.text)
+def _absence(known: bool) -> Outcome:
+    return Outcome.WITHDRAWN if known else Outcome.NOT_FOUND
 
 
 def _administrators(holding: Holding) -> list[Value]:

@@ -63,7 +63,7 @@ class Answer:
     """What a link of the chain found out. `values` is the JSON text of a list of handle values.
 
     `tag` names the state of a record of this node. `via` lists the services asked on the way, the
-    last of which answered.
+    last of which answered. `stale` says that the database is away, and this is what it said last.
     """
 
     outcome: Outcome
@@ -72,6 +72,7 @@ class Answer:
     values: str = "[]"
     tag: Tag | None = None
     via: tuple[str, ...] = field(default=())
+    stale: bool = False
 
     @property
     def found(self) -> bool:

@@ -14,6 +14,7 @@ from node.handle_json.reply import MAX_CALLBACK, common_headers, render
 from node.handle_json.target import read_as, target
 from node.http.authentication import authenticate
 from node.http.edge import REQUEST_ID
+from node.http.staleness import staleness
 from node.wiring import WIRING, Wiring
 from registry.access.actor import Actor, anonymous
 from registry.errors import NotAuthenticated, PrefixNotFound
@@ -85,6 +86,7 @@ def _answered(
         headers = {"Cache-Control": "no-store"}
         return render(request, members, status=404, headers=headers, callback=callback)
     headers = {"Cache-Control": "private, must-revalidate", "ETag": _tag(query, answer)}
+    headers |= staleness(answer)
     if request.method in ("GET", "HEAD") and _known(request, headers["ETag"]):
         return web.Response(status=304, headers={**common_headers(request), **headers})
     return render(request, members, headers=headers, callback=callback)

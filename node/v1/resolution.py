@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from node.http import body as bodies
+from node.http.staleness import staleness
 from node.v1.operation import Call, Operation, Reply
 from node.v1.types import Limit, in_utc
 from registry import errors
@@ -128,7 +129,7 @@ def _reply(call: Call, answer: Answer) -> Reply:
         raise IdentifierNotFound(f"there is no {answer.handle}", field="handle", rule="not-found")
     if answer.outcome is Outcome.HIDDEN:
         raise NotAuthenticated("these values are not public", rule="key-needed")
-    headers = {"Cache-Control": "private, must-revalidate"}
+    headers = {"Cache-Control": "private, must-revalidate", **staleness(answer)}
     if answer.tag is not None:
         headers["ETag"] = etag = f'"{answer.tag}"'
         if call.knows(etag):

@@ -12,6 +12,7 @@ from msgspec import Meta
 from registry.access import store as access
 from registry.access.actor import Actor, Scope
 from registry.access.once import Once, OnceRunner
+from registry.change.notice import Notice, Tell, to_nobody
 from registry.database import Connection, Database, storable
 from registry.enterprise import store as enterprises
 from registry.enterprise.enterprise import require_active
@@ -50,12 +51,19 @@ class Prefixes:
     """The prefixes under this node's secondary prefix."""
 
     def __init__(
-        self, database: Database, once: OnceRunner, secondary: str, *, allow_private: bool
+        self,
+        database: Database,
+        once: OnceRunner,
+        secondary: str,
+        *,
+        allow_private: bool,
+        tell: Tell = to_nobody,
     ) -> None:
         self._database = database
         self._once = once
         self._secondary = secondary
         self._allow_private = allow_private
+        self._tell = tell  # hears of changes before their caller
 
     async def request(self, actor: Actor, wish: PrefixWish, once: Once | None = None) -> Prefix:
         """Ask for a prefix: it waits for the operator's review. The enterprise must be verified."""
@@ -251,7 +259,9 @@ class Prefixes:
                 await access.audit(tx, actor, action, text, detail)
             return after
 
-        return await self._database.transaction(whole)
+        after = await self._database.transaction(whole)
+        self._tell(Notice(prefixes=(after.prefix,)))
+        return after
 
 
 def _missing(text: str) -> Prefix:

@@ -7,11 +7,12 @@ as a new registration; a tombstone is revived.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from registry.access.actor import Actor
+from registry.change.notice import Notice, Tell, to_nobody
 from registry.database import Connection, Database
 from registry.errors import (
     IdentifierExists,
@@ -64,9 +65,12 @@ class Registrar:
     """Safe to share between tasks. Every method is one transaction; when it returns, its verdicts
     are durable."""
 
-    def __init__(self, database: Database, form: Form) -> None:
+    def __init__(self, database: Database, form: Form, tell: Tell = to_nobody) -> None:
+        """`tell` hears of changes as soon as they are committed, before their caller: what this
+        process keeps in memory must not be older than what it has just answered."""
         self._database = database
         self._form = form
+        self._tell = tell
 
     async def create(
         self,
@@ -136,7 +140,7 @@ class Registrar:
                 values, template = kept(values, record.values, record.template)
             return await self._amend(tx, actor, record, values, template, expected)
 
-        return await self._database.transaction(work)
+        return await self._committed(work)
 
     async def upsert(
         self,
@@ -171,7 +175,7 @@ class Registrar:
             verdict = await self._amend(tx, actor, record, ordered, record.template, expected)
             return replace(verdict, added=bool(after.keys() - present))
 
-        return await self._database.transaction(work)
+        return await self._committed(work)
 
     async def withdraw(
         self, actor: Actor, identifier: Identifier, *, expected: Tag | int | None = None
@@ -188,7 +192,14 @@ class Registrar:
             after = replace(record.row, live=False, public=None, private=None, template_id=None)
             return await self._change(tx, actor, record, after, Action.WITHDRAWN, None)
 
-        return await self._database.transaction(work)
+        return await self._committed(work)
+
+    async def _committed(self, work: Callable[[Connection], Awaitable[Verdict]]) -> Verdict:
+        verdict = await self._database.transaction(work)
+        if verdict.outcome in (Outcome.AMENDED, Outcome.WITHDRAWN):
+            key = verdict.identifier.canonical(self._form.case_sensitive)
+            self._tell(Notice(identifiers=(key,)))
+        return verdict
 
     async def _insert(self, tx: Connection, actor: Actor, holding: Holding, row: Row) -> int | None:
         """Insert one row if the identifier was never seen; its batch."""

@@ -11,7 +11,7 @@ import asyncpg
 
 from registry.access.actor import Actor
 from registry.database import Connection
-from registry.prefix.prefix import Holding
+from registry.prefix.prefix import Holding, Hosting
 from registry.prefix.store import holding
 from registry.record.tag import Tag
 from registry.template.compiled import Compiled
@@ -308,6 +308,28 @@ async def find(connection: Connection, prefix: str, suffix: str) -> Found:
     return Found(holding(record), row, record["registered_at"])
 
 
+async def find_public(
+    connection: Connection, prefixes: Sequence[str], suffixes: Sequence[str]
+) -> list[tuple[bool, Row | None, datetime | None]]:
+    """For each prefix and suffix: whether the prefix's records are held here, and what the public
+    view needs of the row if there is one. Private values come with a template alone, whose items
+    may have become public since."""
+    records = await connection.fetch(
+        """SELECT p.hosting, i.batch_id, p.prefix_id, i.revision, i.status, i.suffix,
+                  i.suffix_shown, i.public_values, i.template_id, t.generation, b.registered_at,
+                  CASE WHEN i.template_id IS NOT NULL THEN i.private_values END AS private_values
+             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted(prefix, suffix, place)
+             LEFT JOIN prefix p ON p.prefix = wanted.prefix
+             LEFT JOIN identifier i ON i.prefix_id = p.prefix_id AND i.suffix = wanted.suffix
+             LEFT JOIN template t ON t.template_id = i.template_id
+             LEFT JOIN batch b ON i.template_id IS NOT NULL AND b.batch_id = i.batch_id
+            ORDER BY place""",
+        prefixes,
+        suffixes,
+    )
+    return [_public(record) for record in records]
+
+
 async def history(
     connection: Connection, prefix_id: int, suffix: str, *, until: int
 ) -> list[Change]:
@@ -369,6 +391,13 @@ async def count(connection: Connection, prefix_id: int) -> int:
         "SELECT count(*) FROM identifier WHERE prefix_id = $1 AND revision > 0", prefix_id
     )
     return number
+
+
+def _public(record: asyncpg.Record) -> tuple[bool, Row | None, datetime | None]:
+    hosted = record["hosting"] == Hosting.HOSTED
+    if record["suffix"] is None:
+        return hosted, None, None
+    return hosted, replace(_row(record), generation=record["generation"]), record["registered_at"]
 
 
 def _row(record: asyncpg.Record) -> Row:

@@ -24,7 +24,7 @@ class Shelf:
 
     async def get(self, connection: Connection, template_id: int, generation: int) -> Compiled:
         """A template of at least this generation."""
-        return (await self._take(connection, {template_id: generation}))[template_id]
+        return (await self.take(connection, {template_id: generation}))[template_id]
 
     async def named(self, connection: Connection, prefix: str, version: str) -> Compiled | None:
         """The present state of a prefix's template; None where there is none in use."""
@@ -41,7 +41,7 @@ class Shelf:
         deleted, nor will be before the transaction ends."""
         if not template_ids:
             return {}
-        return await self._take(tx, await store.use(tx, sorted(template_ids)))
+        return await self.take(tx, await store.use(tx, sorted(template_ids)))
 
     async def generations(
         self, connection: Connection, template_ids: Collection[int]
@@ -52,7 +52,8 @@ class Shelf:
         states = await store.generations(connection, sorted(template_ids))
         return [(since, _compiled(stored)) for since, stored in states]
 
-    async def _take(self, connection: Connection, wanted: dict[int, int]) -> dict[int, Compiled]:
+    async def take(self, connection: Connection, wanted: dict[int, int]) -> dict[int, Compiled]:
+        """Templates by their numbers, each of at least the generation wanted."""
         found = {}
         for template_id, generation in wanted.items():
             known = self._known.get(template_id)

@@ -8,6 +8,7 @@ import msgspec
 from registry.access import store as access
 from registry.access.actor import Actor, Role, Scope
 from registry.access.once import Once, OnceRunner
+from registry.change.notice import Notice, Tell, to_nobody
 from registry.database import Connection, Database, storable
 from registry.errors import (
     InvalidInput,
@@ -37,10 +38,13 @@ from registry.template.template import Template
 class Templates:
     """Every change is audited and makes a new generation. Safe to share between tasks."""
 
-    def __init__(self, database: Database, once: OnceRunner, shelf: Shelf) -> None:
+    def __init__(
+        self, database: Database, once: OnceRunner, shelf: Shelf, tell: Tell = to_nobody
+    ) -> None:
         self._database = database
         self._once = once
         self._shelf = shelf
+        self._tell = tell  # hears of changes before their caller
 
     async def create(
         self, actor: Actor, prefix: str, wish: TemplateWish, once: Once | None = None
@@ -72,7 +76,7 @@ class Templates:
         and type, and stay where they are not named. One that changes nothing makes no generation.
         """
 
-        async def work(tx: Connection) -> Template:
+        async def work(tx: Connection) -> tuple[int, Template]:
             await owned(tx, actor, prefix)
             before = await store.get(tx, prefix, version, "FOR NO KEY UPDATE OF t")
             if before is None:
@@ -80,15 +84,17 @@ class Templates:
             present = _definition(before.template)
             definition = present.changed(change)
             if definition == present:
-                return before.template
+                return before.template_id, before.template
             await store.change(tx, actor, before.template_id, definition)
             (after,) = await store.by_ids(tx, [before.template_id])
             await access.audit(
                 tx, actor, "template.changed", _subject(after), _detail(after.template)
             )
-            return after.template
+            return after.template_id, after.template
 
-        return await self._database.transaction(work)
+        template_id, template = await self._database.transaction(work)
+        self._tell(Notice(templates=(template_id,)))
+        return template
 
     async def delete(self, actor: Actor, prefix: str, version: str) -> None:
         """Take a template out of use. Refused with WrongState while a live record has it."""

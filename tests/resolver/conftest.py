@@ -8,10 +8,15 @@ from typing import TypeAlias
 import aiohttp
 import pytest
 
+from registry.database import Database
 from registry.identifier import Identifier
+from registry.record.archive import Form
+from registry.record.lookups import Lookups
 from registry.record.registrar import Registrar
 from registry.record.registration import Method, Registration
 from registry.record.value import DataIn, ValueIn, normalise
+from resolver.cache import Cache
+from resolver.records import Records
 from tests.registry.conftest import (
     Holder,
     active_prefix,
@@ -77,3 +82,14 @@ def register(registrar: Registrar, lamps: Holder) -> Register:
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+def cache() -> Cache:
+    return Cache(1 << 20)
+
+
+@pytest.fixture
+def records(database: Database, form: Form, cache: Cache) -> Records:
+    """Without background work: every look is a query of its own, and nothing is held."""
+    return Records(Lookups(database, form), cache)

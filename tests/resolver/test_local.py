@@ -27,8 +27,8 @@ NOBODY = (500, "SEALED", "for nobody", "0000")
 
 
 @pytest.fixture
-def link(catalogue):
-    return LocalLink(catalogue)
+def link(catalogue, records):
+    return LocalLink(catalogue, records)
 
 
 def asked(identifier, *, actor=None, types=(), indexes=(), **further):

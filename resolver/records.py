@@ -1,0 +1,79 @@
+"""This node's records as anyone may read them: from the cache, or asked for with all others."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from registry.database import is_away
+from registry.identifier import Identifier
+from registry.record.lookups import Lookups, Public
+from resolver.cache import Cache, Held
+
+DOUBT_SECONDS = 0.5  # how long the database is asked while it may be away, before what was is told
+PAUSE_SECONDS = 1.0  # how long it is not asked again then
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known of an identifier. `held` is the public view of a live record with values.
+    Stale is what was true when the database was last heard of."""
+
+    hosted: bool
+    known: bool
+    held: Held | None
+    stale: bool = False
+
+
+class Records:
+    """Safe to share between tasks of one event loop."""
+
+    def __init__(
+        self, lookups: Lookups, cache: Cache, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._lookups = lookups
+        self._clock = clock
+        self._away_until = 0.0
+        self.cache = cache
+
+    async def see(self, identifier: Identifier) -> Sight:
+        """Raises what the database raises, where nothing is at hand."""
+        prefix, suffix = self._lookups.key(identifier)
+        key = f"{prefix}/{suffix}"
+        held = self.cache.get(key)
+        if held is not None:
+            return Sight(hosted=True, known=True, held=held)
+        stale = self.cache.get_stale(key)
+        if stale is not None and self._clock() < self._away_until:
+            return Sight(hosted=True, known=True, held=stale, stale=True)
+        try:
+            async with asyncio.timeout(None if stale is None else DOUBT_SECONDS):
+                return await self._ask(identifier, key)
+        except Exception as error:
+            if stale is None or not is_away(error):
+                raise
+            self._away_until = self._clock() + PAUSE_SECONDS
+            return Sight(hosted=True, known=True, held=stale, stale=True)
+
+    async def _ask(self, identifier: Identifier, key: str) -> Sight:
+        born = self.cache.moment
+        return self.keep(key, born, await self._lookups.find(identifier))
+
+    def keep(self, key: str, born: int, public: Public) -> Sight:
+        """Hold what a lookup that began at the moment `born` has found."""
+        if public.text is None or public.tag is None or not public.hosted:
+            self.cache.absent(key)
+            return Sight(public.hosted, public.known, None)
+        held = Held(
+            key,
+            public.text.encode(),
+            public.tag.revision,
+            public.tag.generation,
+            public.template_id,
+            born,
+            f'"{public.tag}"'.encode(),
+        )
+        self.cache.hold(held)
+        return Sight(hosted=True, known=True, held=held)
