@@ -35,6 +35,7 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     revision: int
     generation: int | None
     template_id: int | None
+    prefix_id: int
     born: int
     etag: bytes  # the tag between quotation marks
 

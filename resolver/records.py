@@ -23,6 +23,7 @@ class Sight:
 
     hosted: bool
     known: bool
+    prefix_id: int  # 0 where the prefix is not this node's
     held: Held | None
     stale: bool = False
 
@@ -44,10 +45,10 @@ class Records:
         key = f"{prefix}/{suffix}"
         held = self.cache.get(key)
         if held is not None:
-            return Sight(hosted=True, known=True, held=held)
+            return _seen(held)
         stale = self.cache.get_stale(key)
         if stale is not None and self._clock() < self._away_until:
-            return Sight(hosted=True, known=True, held=stale, stale=True)
+            return _seen(stale, stale=True)
         try:
             async with asyncio.timeout(None if stale is None else DOUBT_SECONDS):
                 return await self._ask(identifier, key)
@@ -55,7 +56,7 @@ class Records:
             if stale is None or not is_away(error):
                 raise
             self._away_until = self._clock() + PAUSE_SECONDS
-            return Sight(hosted=True, known=True, held=stale, stale=True)
+            return _seen(stale, stale=True)
 
     async def _ask(self, identifier: Identifier, key: str) -> Sight:
         born = self.cache.moment
@@ -65,15 +66,20 @@ class Records:
         """Hold what a lookup that began at the moment `born` has found."""
         if public.text is None or public.tag is None or not public.hosted:
             self.cache.absent(key)
-            return Sight(public.hosted, public.known, None)
+            return Sight(public.hosted, public.known, public.prefix_id, None)
         held = Held(
             key,
             public.text.encode(),
             public.tag.revision,
             public.tag.generation,
             public.template_id,
+            public.prefix_id,
             born,
             f'"{public.tag}"'.encode(),
         )
         self.cache.hold(held)
-        return Sight(hosted=True, known=True, held=held)
+        return _seen(held)
+
+
+def _seen(held: Held, *, stale: bool = False) -> Sight:
+    return Sight(True, True, held.prefix_id, held, stale)

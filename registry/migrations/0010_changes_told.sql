@@ -9,15 +9,15 @@ CREATE FUNCTION tell_identifiers() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     changed integer;
 BEGIN
-    SELECT count(*) INTO changed FROM old_rows WHERE status = 1;
+    SELECT count(*) INTO changed FROM old_rows WHERE revision > 0;
     IF changed = 0 THEN
         RETURN NULL;
     ELSIF changed <= 12 THEN  -- 255 bytes each, twice as many where JSON escapes every one
         PERFORM pg_notify('biaoshi_changes', json_build_object(
             'identifiers', json_agg(p.prefix || '/' || o.suffix))::text)
-           FROM old_rows o JOIN prefix p USING (prefix_id) WHERE o.status = 1;
+           FROM old_rows o JOIN prefix p USING (prefix_id) WHERE o.revision > 0;
     ELSE
-        PERFORM tell_prefixes(array_agg(DISTINCT prefix_id)) FROM old_rows WHERE status = 1;
+        PERFORM tell_prefixes(array_agg(DISTINCT prefix_id)) FROM old_rows WHERE revision > 0;
     END IF;
     RETURN NULL;
 END $$;

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from registry.database import Connection, Database, storable
 from registry.identifier import Identifier
 from registry.record import store
 from registry.record.archive import Form
-from registry.record.store import Found, Row
+from registry.record.store import Found, Glimpse
 from registry.record.tag import Tag
 from registry.template.compiled import Compiled
 
@@ -32,6 +31,7 @@ class Public:
     text: str | None = None
     tag: Tag | None = None
     template_id: int | None = None
+    prefix_id: int = 0  # 0 where the prefix is not this node's
 
 
 ELSEWHERE = Public(hosted=False)
@@ -114,35 +114,29 @@ class Lookups:
 
     async def _read(self, connection: Connection, keys: Sequence[Key]) -> list[Public]:
         fit = [key for key in keys if storable(key[0]) and storable(key[1])]
-        rows = await store.find_public(connection, [key[0] for key in fit], [key[1] for key in fit])
-        templates = await self._form.shelf.take(connection, _templates([row for _, row, _ in rows]))
+        seen = await store.find_public(connection, [key[0] for key in fit], [key[1] for key in fit])
+        templates = await self._form.shelf.take(connection, _templates(seen))
         read = {
-            key: self._public(hosted, row, registered_at, templates)
-            for key, (hosted, row, registered_at) in zip(fit, rows, strict=True)
+            key: self._public(glimpse, templates) for key, glimpse in zip(fit, seen, strict=True)
         }
         return [read.get(key, ELSEWHERE) for key in keys]
 
-    def _public(
-        self,
-        hosted: bool,
-        row: Row | None,
-        registered_at: datetime | None,
-        templates: dict[int, Compiled],
-    ) -> Public:
+    def _public(self, glimpse: Glimpse, templates: dict[int, Compiled]) -> Public:
+        row, prefix_id = glimpse.row, glimpse.prefix_id
         if row is None or not row.live:
-            return Public(hosted, known=row is not None)
+            return Public(glimpse.hosted, known=row is not None, prefix_id=prefix_id)
         template = None if row.template_id is None else templates[row.template_id]
         if template is not None:
             # What is shown is of this generation, which may be newer than the row's.
             row = replace(row, generation=template.generation)
-        text = self._form.public_text(Found(None, row, registered_at, template))
-        return Public(hosted, True, text, row.tag, row.template_id)
+        text = self._form.public_text(Found(None, row, glimpse.registered_at, template))
+        return Public(glimpse.hosted, True, text, row.tag, row.template_id, prefix_id)
 
 
-def _templates(rows: Sequence[Row | None]) -> dict[int, int]:
+def _templates(seen: Sequence[Glimpse]) -> dict[int, int]:
     return {
         row.template_id: row.generation
-        for row in rows
+        for _, _, row, _ in seen
         if row is not None and row.template_id is not None and row.generation is not None
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
+from typing import NamedTuple
 
 import asyncpg
 
@@ -90,6 +91,15 @@ class Found:
     row: Row | None
     registered_at: datetime | None
     template: Compiled | None = None
+
+
+class Glimpse(NamedTuple):
+    """What the public view of an identifier rests on."""
+
+    hosted: bool  # the prefix's records are held here
+    prefix_id: int  # 0 where the prefix is not this node's
+    row: Row | None
+    registered_at: datetime | None
 
 
 async def batch_ids(tx: Connection, count: int) -> list[int]:
@@ -310,12 +320,11 @@ async def find(connection: Connection, prefix: str, suffix: str) -> Found:
 
 async def find_public(
     connection: Connection, prefixes: Sequence[str], suffixes: Sequence[str]
-) -> list[tuple[bool, Row | None, datetime | None]]:
-    """For each prefix and suffix: whether the prefix's records are held here, and what the public
-    view needs of the row if there is one. Private values come with a template alone, whose items
-    may have become public since."""
+) -> list[Glimpse]:
+    """What the public view of each prefix and suffix needs. Private values come with a template
+    alone, whose items may have become public since."""
     records = await connection.fetch(
-        """SELECT p.hosting, i.batch_id, p.prefix_id, i.revision, i.status, i.suffix,
+        """SELECT p.hosting, i.batch_id, p.prefix_id, i.revision, i.suffix,
                   i.suffix_shown, i.public_values, i.template_id, t.generation, b.registered_at,
                   CASE WHEN i.template_id IS NOT NULL THEN i.private_values END AS private_values
              FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted(prefix, suffix, place)
@@ -327,7 +336,7 @@ async def find_public(
         prefixes,
         suffixes,
     )
-    return [_public(record) for record in records]
+    return [_glimpse(record) for record in records]
 
 
 async def history(
@@ -393,11 +402,12 @@ async def count(connection: Connection, prefix_id: int) -> int:
     return number
 
 
-def _public(record: asyncpg.Record) -> tuple[bool, Row | None, datetime | None]:
-    hosted = record["hosting"] == Hosting.HOSTED
+def _glimpse(record: asyncpg.Record) -> Glimpse:
+    hosted, prefix_id = record["hosting"] == Hosting.HOSTED, record["prefix_id"] or 0
     if record["suffix"] is None:
-        return hosted, None, None
-    return hosted, replace(_row(record), generation=record["generation"]), record["registered_at"]
+        return Glimpse(hosted, prefix_id, None, None)
+    row = replace(_row(record), generation=record["generation"])
+    return Glimpse(hosted, prefix_id, row, record["registered_at"])
 
 
 def _row(record: asyncpg.Record) -> Row:

@@ -34,7 +34,13 @@ def cache(clock: Clock) -> Cache:
 
 
 def view(key: str = KEY, *, born: int, revision: int = 1, **more: object) -> Held:
-    fields = {"values": b"[1]", "generation": None, "template_id": None, "etag": b'"1"'} | more
+    fields = {
+        "values": b"[1]",
+        "generation": None,
+        "template_id": None,
+        "prefix_id": 1,
+        "etag": b'"1"',
+    } | more
     return Held(key=key, revision=revision, born=born, **fields)  # type: ignore[arg-type]
 
 

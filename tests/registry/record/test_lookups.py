@@ -93,7 +93,11 @@ async def test_every_kind_of_absence(
         asked = [gone, Identifier(lamps.prefix, "NEVER"), Identifier("20.500.1", "X")]
         found = await asyncio.gather(*(lookups.find(handle) for handle in asked))
         unfit = await lookups.ask((lamps.prefix, "no text of a database: \ud800"))
-    assert found == [Public(True, known=True), Public(True), Public(False)]
+    assert found == [
+        Public(True, known=True, prefix_id=1),
+        Public(True, prefix_id=1),
+        Public(False),
+    ]
     assert unfit == Public(False)
 
 
