@@ -49,11 +49,11 @@ from registry.job.report import Reports
 from registry.job.watcher import Watcher
 from registry.job.worker import JobWork, Shift, Worker
 from registry.prefix.prefixes import Prefixes
+from registry.public.lookups import Lookups
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally
 from registry.record.catalogue import Catalogue
 from registry.record.group import GroupCommit
-from registry.record.lookups import Lookups
 from registry.record.registrar import Registrar
 from registry.record.registration import Method
 from registry.roll.admission import Admissions
@@ -79,6 +79,7 @@ UPLOADS_EACH, UPLOADS_ALTOGETHER = 4, 32
 
 # Queries for what many ask at once: while one is answered the next may be sent.
 LOOKUPS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Node:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from registry.database import is_away
 from registry.identifier import Identifier
-from registry.record.lookups import Lookups, Public
+from registry.public.lookups import Lookups, Public
 from resolver.cache import Cache, Held
 
 DOUBT_SECONDS = 0.5  # how long the database is asked while it may be away, before what was is told

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import NamedTuple
 
 import asyncpg
 
 from registry.access.actor import Actor
 from registry.database import Connection
-from registry.prefix.prefix import Holding, Hosting
+from registry.prefix.prefix import Holding
 from registry.prefix.store import holding
 from registry.record.tag import Tag
 from registry.template.compiled import Compiled
@@ -91,15 +90,6 @@ class Found:
     row: Row | None
     registered_at: datetime | None
     template: Compiled | None = None
-
-
-class Glimpse(NamedTuple):
-    """What the public view of an identifier rests on."""
-
-    hosted: bool  # the prefix's records are held here
-    prefix_id: int  # 0 where the prefix is not this node's
-    row: Row | None
-    registered_at: datetime | None
 
 
 async def batch_ids(tx: Connection, count: int) -> list[int]:
@@ -243,7 +233,7 @@ async def rows(
         prefix_id,
         suffixes,
     )
-    return {record["suffix"]: _row(record) for record in records}
+    return {record["suffix"]: row_of(record) for record in records}
 
 
 async def change(tx: Connection, before: Row, after: Row, action: Action, actor: Actor) -> Row:
@@ -314,29 +304,8 @@ async def find(connection: Connection, prefix: str, suffix: str) -> Found:
         return Found(None, None, None)
     if record["suffix"] is None:
         return Found(holding(record), None, None)
-    row = replace(_row(record), generation=record["generation"])
+    row = replace(row_of(record), generation=record["generation"])
     return Found(holding(record), row, record["registered_at"])
-
-
-async def find_public(
-    connection: Connection, prefixes: Sequence[str], suffixes: Sequence[str]
-) -> list[Glimpse]:
-    """What the public view of each prefix and suffix needs. Private values come with a template
-    alone, whose items may have become public since."""
-    records = await connection.fetch(
-        """SELECT p.hosting, i.batch_id, p.prefix_id, i.revision, i.suffix,
-                  i.suffix_shown, i.public_values, i.template_id, t.generation, b.registered_at,
-                  CASE WHEN i.template_id IS NOT NULL THEN i.private_values END AS private_values
-             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted(prefix, suffix, place)
-             LEFT JOIN prefix p ON p.prefix = wanted.prefix
-             LEFT JOIN identifier i ON i.prefix_id = p.prefix_id AND i.suffix = wanted.suffix
-             LEFT JOIN template t ON t.template_id = i.template_id
-             LEFT JOIN batch b ON i.template_id IS NOT NULL AND b.batch_id = i.batch_id
-            ORDER BY place""",
-        prefixes,
-        suffixes,
-    )
-    return [_glimpse(record) for record in records]
 
 
 async def history(
@@ -377,7 +346,7 @@ async def page(connection: Connection, prefix_id: int, after: str, limit: int) -
         after,
         limit,
     )
-    return [_row(record) for record in records]
+    return [row_of(record) for record in records]
 
 
 async def numbered_page(
@@ -402,15 +371,7 @@ async def count(connection: Connection, prefix_id: int) -> int:
     return number
 
 
-def _glimpse(record: asyncpg.Record) -> Glimpse:
-    hosted, prefix_id = record["hosting"] == Hosting.HOSTED, record["prefix_id"] or 0
-    if record["suffix"] is None:
-        return Glimpse(hosted, prefix_id, None, None)
-    row = replace(_row(record), generation=record["generation"])
-    return Glimpse(hosted, prefix_id, row, record["registered_at"])
-
-
-def _row(record: asyncpg.Record) -> Row:
+def row_of(record: asyncpg.Record) -> Row:
     return Row(
         prefix_id=record["prefix_id"],
         suffix=record["suffix"],

@@ -10,8 +10,8 @@ import pytest
 
 from registry.database import Database
 from registry.identifier import Identifier
+from registry.public.lookups import Lookups
 from registry.record.archive import Form
-from registry.record.lookups import Lookups
 from registry.record.registrar import Registrar
 from registry.record.registration import Method, Registration
 from registry.record.value import DataIn, ValueIn, normalise

@@ -10,9 +10,9 @@ import pytest
 
 from registry.database import Connection, Database
 from registry.identifier import Identifier
-from registry.record import store
+from registry.public import store
+from registry.public.lookups import MAX_TOGETHER, Lookups, Public
 from registry.record.archive import Form
-from registry.record.lookups import MAX_TOGETHER, Lookups, Public
 from registry.record.registrar import Registrar
 from registry.record.registration import Method, Registration
 from registry.record.value import DataIn, ValueIn, decode, normalise
@@ -35,7 +35,7 @@ async def running(lookups: Lookups, many: int = 2) -> AsyncIterator[Lookups]:
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many identifiers each query asked for."""
     sizes: list[int] = []
-    real = store.find_public
+    real = store.find
 
     async def counted(
         connection: Connection, prefixes: Sequence[str], suffixes: Sequence[str]
@@ -43,7 +43,7 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         sizes.append(len(prefixes))
         return await real(connection, prefixes, suffixes)
 
-    monkeypatch.setattr(store, "find_public", counted)
+    monkeypatch.setattr(store, "find", counted)
     return sizes
 
 
@@ -135,7 +135,7 @@ async def test_what_fails_fails_for_those_who_asked_alone(
 
     async with running(Lookups(database, form)) as lookups:
         with monkeypatch.context() as patched:
-            patched.setattr(store, "find_public", broken)
+            patched.setattr(store, "find", broken)
             with pytest.raises(ConnectionResetError):
                 await lookups.find(handle)
         assert said(await lookups.find(handle)) == handle.suffix

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 from registry.database import Connection, Database, storable
 from registry.identifier import Identifier
-from registry.record import store
+from registry.public import store
+from registry.public.store import Glimpse
 from registry.record.archive import Form
-from registry.record.store import Found, Glimpse
+from registry.record.store import Found
 from registry.record.tag import Tag
 from registry.template.compiled import Compiled
 
@@ -114,7 +115,7 @@ class Lookups:
 
     async def _read(self, connection: Connection, keys: Sequence[Key]) -> list[Public]:
         fit = [key for key in keys if storable(key[0]) and storable(key[1])]
-        seen = await store.find_public(connection, [key[0] for key in fit], [key[1] for key in fit])
+        seen = await store.find(connection, [key[0] for key in fit], [key[1] for key in fit])
         templates = await self._form.shelf.take(connection, _templates(seen))
         read = {
             key: self._public(glimpse, templates) for key, glimpse in zip(fit, seen, strict=True)

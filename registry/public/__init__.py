@@ -1,0 +1,1 @@
+"""What anyone may read of records, looked up for many at once."""
