@@ -42,6 +42,7 @@ from registry.change.feed import Feed
 from registry.code.allocation import Codes
 from registry.database import Database, connect
 from registry.enterprise.enterprises import Enterprises
+from registry.enterprise.related_party import RelatedParties
 from registry.job.block import BlockWork
 from registry.job.job import JobKind
 from registry.job.jobs import Jobs
@@ -155,6 +156,7 @@ def _assemble(
         roll=Roll(database),
         admissions=Admissions(database, form.sealing, settings.secondary_prefix),
         enterprises=Enterprises(database, once),
+        related_parties=RelatedParties(database, _now),
         prefixes=prefixes,
         codes=Codes(
             database,

@@ -21,6 +21,7 @@ from registry.access.keyring import Keyring
 from registry.code.allocation import Codes
 from registry.database import Database
 from registry.enterprise.enterprises import Enterprises
+from registry.enterprise.related_party import RelatedParties
 from registry.job.jobs import Jobs
 from registry.job.report import Reports
 from registry.job.watcher import Watcher
@@ -55,6 +56,7 @@ class Wiring:
     roll: Roll
     admissions: Admissions
     enterprises: Enterprises
+    related_parties: RelatedParties
     prefixes: Prefixes
     codes: Codes
     templates: Templates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -11,6 +12,10 @@ from node.cli.terminal import console, facts, moment, print_json, table
 from registry.enterprise.enterprise import EnterpriseState
 
 Number = Annotated[int, Parameter(help="The enterprise's number.")]
+MarkReason = Annotated[str, Parameter(help="Why; it stays with the mark, and in the audit trail.")]
+Since = Annotated[
+    date | None, Parameter(help="The day from which it holds, as 2026-03-02. Default: today.")
+]
 Reason = Annotated[
     str, Parameter(help="Why; the enterprise sees it, and the audit trail keeps it.")
 ]
@@ -30,7 +35,7 @@ LABELS = {
 
 def add_to(app: App) -> None:
     group = App(name="enterprise", help="Verify, suspend and list enterprises (operators).")
-    for command in (list_, show, verify, reject, suspend, resume):
+    for command in (list_, show, verify, reject, suspend, resume, relate, unrelate):
         group.command(command, name=command.__name__.rstrip("_"))
     app.command(group)
 
@@ -62,7 +67,11 @@ async def list_(
 async def show(number: Number, /, *, access: Access = USUAL, json: Json = False) -> None:
     """Show an enterprise with its subject data."""
     async with access.as_("operator") as client:
-        _print(await client.get(f"/v1/enterprises/{number}"), json)
+        enterprise = await client.get(f"/v1/enterprises/{number}")
+        marks = await client.get(f"/v1/enterprises/{number}/related-party")
+    if json:
+        return print_json(enterprise | {"related_party_marks": marks})
+    return _print(enterprise, marks)
 
 
 async def verify(
@@ -93,17 +102,43 @@ async def resume(number: Number, /, *, access: Access = USUAL) -> None:
     await _step(access, number, "resume")
 
 
+async def relate(
+    number: Number, /, *, reason: MarkReason, since: Since = None, access: Access = USUAL
+) -> None:
+    """Mark an enterprise as a related party: the operator's own, or affiliated.
+
+    Reports show the counts without related parties beside those with them.
+    """
+    await _mark(access, number, {"related": True, "reason": reason, "since": since})
+
+
+async def unrelate(
+    number: Number, /, *, reason: MarkReason, since: Since = None, access: Access = USUAL
+) -> None:
+    """Mark an enterprise as a related party no more. Earlier marks stay on record."""
+    await _mark(access, number, {"related": False, "reason": reason, "since": since})
+
+
+async def _mark(access: Access, number: int, body: dict[str, object]) -> None:
+    async with access.as_("operator") as client:
+        enterprise = await client.put(f"/v1/enterprises/{number}/related-party", body)
+    console().print(f"{enterprise['subject']['name']}: {_related(enterprise)}")
+
+
+def _related(enterprise: dict[str, Any]) -> str:
+    return "关联方 related party" if enterprise["related_party"] else "非关联方 no related party"
+
+
 async def _step(access: Access, number: int, step: str, body: dict[str, str] | None = None) -> None:
     async with access.as_("operator") as client:
         enterprise = await client.post(f"/v1/enterprises/{number}/{step}", body)
     console().print(f"{enterprise['subject']['name']}: {enterprise['state']}")
 
 
-def _print(enterprise: dict[str, Any], json: bool) -> None:
-    if json:
-        return print_json(enterprise)
+def _print(enterprise: dict[str, Any], marks: list[dict[str, Any]]) -> None:
     subject = enterprise["subject"]
-    return console().print(
+    out = console()
+    out.print(
         facts(
             [
                 ("编号 number", enterprise["enterprise_id"]),
@@ -114,6 +149,14 @@ def _print(enterprise: dict[str, Any], json: bool) -> None:
                 ("核验时间 decided", moment(enterprise["decided_at"])),
                 ("经办人 by", enterprise["decided_by"]),
                 ("说明 note", enterprise["note"]),
+                ("关联关系 related party", _related(enterprise)),
             ]
         )
     )
+    if marks:
+        shown = table("起始日 Since", "标记 Mark", "原因 Reason", "登记 Marked", "经办人 By")
+        for mark in marks:
+            word = "关联方 related" if mark["related"] else "非关联方 not related"
+            at = moment(mark["marked_at"])
+            shown.add_row(mark["since"], word, mark["reason"], at, mark["marked_by"])
+        out.print(shown)

@@ -74,6 +74,11 @@ BODIES: Final[Mapping[str, Any]] = {
     "verifyEnterprise": {"evidence": "营业执照与法人身份证已核对，案卷 2026-0012"},
     "rejectEnterprise": {"note": "统一社会信用代码与营业执照不符"},
     "suspendEnterprise": {"note": "应企业要求"},
+    "markRelatedParty": {
+        "related": True,
+        "since": "2026-03-02",
+        "reason": "运营方持股 60% 的控股子公司，工商登记 2026-03-02",
+    },
     "requestPrefix": {},
     "rejectPrefix": {"note": "与已有前缀重复"},
     "stopPrefix": {"note": "应企业要求"},

@@ -13,6 +13,7 @@ from node.v1 import (
     jobs,
     keys,
     prefixes,
+    related_parties,
     resolution,
     templates,
     uploads,
@@ -20,6 +21,7 @@ from node.v1 import (
 
 OPERATIONS = (
     *enterprises.OPERATIONS,
+    *related_parties.OPERATIONS,
     *prefixes.OPERATIONS,
     *keys.OPERATIONS,
     *applications.OPERATIONS,

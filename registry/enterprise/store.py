@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import asyncpg
 import msgspec
 
 from registry.database import Connection
 from registry.enterprise.enterprise import Enterprise, EnterpriseState
+from registry.enterprise.mark import Mark
 from registry.enterprise.subject import Subject
 
 
@@ -97,6 +100,39 @@ async def page(
         limit,
     )
     return [_enterprise(row) for row in rows]
+
+
+async def mark_related(
+    tx: Connection, enterprise_id: int, related: bool, *, since: date, reason: str, by: str
+) -> Enterprise:
+    """Mark an enterprise as a related party, or as none any more."""
+    await tx.execute(
+        """INSERT INTO related_party (enterprise_id, related, since, reason, marked_by)
+           VALUES ($1, $2, $3, $4, $5)""",
+        enterprise_id,
+        related,
+        since,
+        reason,
+        by,
+    )
+    row = await tx.fetchrow(
+        """UPDATE enterprise SET related_party = $2 WHERE enterprise_id = $1
+           RETURNING enterprise_id, subject, state, note, evidence, decided_by, decided_at,
+                     related_party, applied_at""",
+        enterprise_id,
+        related,
+    )
+    return _enterprise(row)
+
+
+async def related_marks(connection: Connection, enterprise_id: int) -> list[Mark]:
+    """Its marks, the latest first."""
+    rows = await connection.fetch(
+        """SELECT related, since, reason, marked_at, marked_by FROM related_party
+            WHERE enterprise_id = $1 ORDER BY mark_id DESC""",
+        enterprise_id,
+    )
+    return [Mark(**row) for row in rows]
 
 
 def _encode(subject: Subject) -> str:

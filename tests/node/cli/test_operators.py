@@ -117,3 +117,21 @@ async def test_a_damaged_demo_file_is_named(cli: Cli, damaged: Path) -> None:
     refused = await cli("key", "list", "--data", damaged, key=None)
     assert refused.status == 1
     assert "demo.json is damaged" in refused.err
+
+
+async def test_related_parties(cli: Cli, owner: Enterprise) -> None:
+    number = str(owner.enterprise_id)
+    related = await cli(
+        "enterprise", "relate", number, "--reason", "控股子公司", "--since", "2026-03-02"
+    )
+    assert related.out.endswith(": 关联方 related party\n")
+    again = await cli("enterprise", "relate", number, "--reason", "又一次")
+    assert (again.status, again.out) == (1, "")
+    assert "marked so already" in again.err
+    shown = (await cli("enterprise", "show", number)).out
+    assert "2026-03-02" in shown
+    assert "控股子公司" in shown
+    unrelated = await cli("enterprise", "unrelate", number, "--reason", "股权已转让")
+    assert unrelated.out.endswith(": 非关联方 no related party\n")
+    told = json.loads((await cli("enterprise", "show", number, "--json")).out)
+    assert [mark["related"] for mark in told["related_party_marks"]] == [False, True]
