@@ -25,6 +25,7 @@ from node.http.edge import make_edge
 from node.http.reception import Reception
 from node.http.throttle import REDIS_PATIENCE, Throttle
 from node.keeper import Keeper, Work
+from node.recorder import Recorder, open_recorder
 from node.settings import Settings
 from node.snms import surface as snms
 from node.uplink.client import NationalNode, NationalNodeClient
@@ -109,14 +110,21 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
         if redis is not None:
             stack.push_async_callback(redis.aclose)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        yield _assemble(settings, database, redis, session)
+        sealing = SealingKey.load(Path(settings.sealing_key_file))
+        recorder = await stack.enter_async_context(open_recorder(settings, database, sealing))
+        form = Form(settings.case_sensitive, sealing)
+        yield _assemble(settings, database, redis, session, form, recorder)
 
 
 def _assemble(
-    settings: Settings, database: Database, redis: Redis | None, session: aiohttp.ClientSession
+    settings: Settings,
+    database: Database,
+    redis: Redis | None,
+    session: aiohttp.ClientSession,
+    form: Form,
+    recorder: Recorder,
 ) -> Node:
     instruments = Instruments(VERSION)
-    form = Form(settings.case_sensitive, SealingKey.load(Path(settings.sealing_key_file)))
     once = OnceRunner(database, form.sealing)
     cache = Cache(settings.cache_mebibytes << 20)
     lookups = Lookups(database, form)
@@ -178,6 +186,7 @@ def _assemble(
         records=records,
         local=local,
         chain=Chain([local, _recursive(settings, session, catalogue, national)]),
+        recorder=recorder,
         now=_now,
         uplink=sender,
         keeper=Keeper(
@@ -188,7 +197,13 @@ def _assemble(
     )
     # Two committers: one group forms while the other's commit reaches the disk. Two workers: a
     # small job need not wait for a large file to be opened.
-    background: list[Work] = [singles.run, worker.run, worker.run, watcher.run]
+    background: list[Work] = [
+        singles.run,
+        recorder.shipper.run,
+        worker.run,
+        worker.run,
+        watcher.run,
+    ]
     keeping: list[Work] = [partial(housekeeping.run, database, _now)]
     background += [Feed(settings.database_url, cache).run, *[lookups.run] * LOOKUPS]
     if sender:

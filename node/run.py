@@ -4,6 +4,7 @@
 <data>/postgres        see node/embedded/home.py
 <data>/sandbox         what the national node was filed
 <data>/sealing.key     seals secrets in the database
+<data>/journal         resolutions on their way into the database
 <data>/national.pem    signs requests to the national node
 <data>/node.log        the node's log, and node.log.1 the one before
 <data>/demo.json       addresses and keys of the demonstration
@@ -100,6 +101,7 @@ def settings_of(folder: Path, database_url: str, port: int, national_node_url: s
         national_node_url=national_node_url,
         national_node_app_id=APP_ID,
         national_node_key_file=str(folder / "national.pem"),
+        journal_folder=str(folder / "journal"),
         allow_private_addresses=True,  # all nodes of the demonstration are on this machine
     )
 

@@ -19,6 +19,7 @@ from registry.errors import InvalidIdentifier, InvalidInput
 from registry.identifier import Prefix
 
 ENVIRONMENT = "BIAOSHI_"
+LISTS = frozenset({"trusted_proxies", "own_networks", "canaries"})
 # Not settings of a node: what the command line reads when it speaks to one, or fails.
 CLIENT_VARIABLES = frozenset({"BIAOSHI_URL", "BIAOSHI_KEY", "BIAOSHI_DEBUG"})
 
@@ -65,6 +66,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trusted_proxies: Annotated[
         tuple[str, ...],
         _about("Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed"),
+    ] = ()
+    journal_folder: Annotated[
+        str | None,
+        _about("Folder of the resolution journal on a local disk; none: beside the sealing key"),
+    ] = None
+    own_networks: Annotated[
+        tuple[str, ...],
+        _about("Networks (CIDR) of health checks and of the national node's probes: not counted"),
+    ] = ()
+    canaries: Annotated[
+        tuple[str, ...], _about("Identifiers that exist to be probed: not counted")
     ] = ()
     credentials_over_http: Annotated[
         bool,
@@ -149,7 +161,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         name = variable.removeprefix(ENVIRONMENT).lower()
         if name not in known:
             raise InvalidSettings(f"the environment has {variable}, which is no setting")
-        found[name] = _listed(text) if name == "trusted_proxies" else text
+        found[name] = _listed(text) if name in LISTS else text
     return found
 
 

@@ -14,6 +14,7 @@ from node.http.client import Clients
 from node.http.reception import Reception
 from node.http.throttle import Throttle
 from node.keeper import Keeper
+from node.recorder import Recorder
 from node.settings import Settings
 from node.uplink.sender import Sender
 from registry.access.applications import Applications
@@ -72,6 +73,7 @@ class Wiring:
     records: Records  # as anyone may read them
     local: LocalLink  # this node's own records alone
     chain: Chain  # the local link, then recursion
+    recorder: Recorder  # of resolutions
     now: Callable[[], datetime]
     uplink: Sender | None  # None where no national node is configured
     keeper: Keeper

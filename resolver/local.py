@@ -33,10 +33,16 @@ class LocalLink:
             return None
         text, held = query.identifier.text, sight.held
         if held is None:
-            return Answer(_absence(sight.known), Source.LOCAL, text)
+            return _absent(query, sight.known, sight.prefix_id)
         outcome = Outcome.NO_VALUES if held.values == b"[]" else Outcome.FOUND
         return Answer(
-            outcome, Source.LOCAL, text, held.values.decode(), held.tag, stale=sight.stale
+            outcome,
+            Source.LOCAL,
+            text,
+            held.values.decode(),
+            held.tag,
+            stale=sight.stale,
+            prefix_id=sight.prefix_id,
         )
 
     async def _for_reader(self, query: Query) -> Answer | None:
@@ -46,15 +52,27 @@ class LocalLink:
             found = await self._catalogue.find(query.identifier)
             if found.holding is None or not found.holding.hosted:
                 return None
-            return Answer(_absence(found.row is not None), Source.LOCAL, query.identifier.text)
+            return _absent(query, found.row is not None, found.holding.prefix_id)
         if not view.holding.hosted:
             return None
         if view.hidden and not query.public_only and query.actor.anonymous:
             stored = await self._catalogue.identity_values(query.identifier.text)
             if any(query.wants(value) and not value.public for value in stored):
-                return Answer(Outcome.HIDDEN, Source.LOCAL, query.identifier.text)
+                return Answer(
+                    Outcome.HIDDEN,
+                    Source.LOCAL,
+                    query.identifier.text,
+                    prefix_id=view.holding.prefix_id,
+                )
         outcome, values = select(query, view.listed)
-        return Answer(outcome, Source.LOCAL, query.identifier.text, values, view.row.tag)
+        return Answer(
+            outcome,
+            Source.LOCAL,
+            query.identifier.text,
+            values,
+            view.row.tag,
+            prefix_id=view.holding.prefix_id,
+        )
 
     async def _prefix_record(self, query: Query) -> Answer | None:
         """What this node itself says of a prefix: who administers it."""
@@ -69,8 +87,9 @@ class LocalLink:
         return Answer(outcome, Source.LOCAL, query.identifier.text, values)
 
 
-def _absence(known: bool) -> Outcome:
-    return Outcome.WITHDRAWN if known else Outcome.NOT_FOUND
+def _absent(query: Query, known: bool, prefix_id: int) -> Answer:
+    outcome = Outcome.WITHDRAWN if known else Outcome.NOT_FOUND
+    return Answer(outcome, Source.LOCAL, query.identifier.text, prefix_id=prefix_id)
 
 
 def _administrators(holding: Holding) -> list[Value]:

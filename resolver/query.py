@@ -64,6 +64,7 @@ class Answer:
 
     `tag` names the state of a record of this node. `via` lists the services asked on the way, the
     last of which answered. `stale` says that the database is away, and this is what it said last.
+    `prefix_id` is the number of a prefix of this node.
     """
 
     outcome: Outcome
@@ -73,6 +74,7 @@ class Answer:
     tag: Tag | None = None
     via: tuple[str, ...] = field(default=())
     stale: bool = False
+    prefix_id: int = 0
 
     @property
     def found(self) -> bool:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
+from metrics.journal.entry import Surface
 from node.handle_json.parameters import Filter, flag, refused
 from node.handle_json.reply import MAX_CALLBACK, common_headers, render
 from node.handle_json.target import read_as, target
 from node.http.authentication import authenticate
 from node.http.edge import REQUEST_ID
 from node.http.staleness import staleness
-from node.wiring import WIRING, Wiring
+from node.wiring import WIRING
 from registry.access.actor import Actor, anonymous
 from registry.errors import NotAuthenticated, PrefixNotFound
 from resolver.query import Answer, Outcome, Query
@@ -48,14 +49,17 @@ async def resolved(request: web.Request) -> web.Response:
     handle = target(request)
     identifier = read_as(handle)
     reading = Reading.of(request)
+    actor = await authenticate(request, wiring)  # wrong credentials are refused in any case
     query = Query(
         identifier,
-        await _reader(request, wiring, reading),
+        _reader(request, actor, reading),
         types=reading.filter.types,
         indexes=reading.filter.indexes,
         public_only=reading.public_only is not False,
     )
-    answer = await wiring.local.resolve(query)
+    answer = await wiring.recorder.ask(
+        request, Surface.HANDLE_JSON, wiring.local.resolve, query, actor
+    )
     if answer is None:
         raise PrefixNotFound("the prefix is not known here", field="handle")
     if request.method != "HEAD":  # which does not get the record
@@ -65,13 +69,12 @@ async def resolved(request: web.Request) -> web.Response:
     return _answered(request, handle, query, answer, reading.callback)
 
 
-async def _reader(request: web.Request, wiring: Wiring, reading: Reading) -> Actor:
-    """Who reads. Wrong credentials are refused even where none are needed.
+def _reader(request: web.Request, actor: Actor, reading: Reading) -> Actor:
+    """With whose rights it is read.
 
     A script's address is called with the visitor's stored credentials by whatever page names it,
     so a callback gets what anyone may read.
     """
-    actor = await authenticate(request, wiring)
     if reading.callback or reading.public_only:
         return anonymous(request[REQUEST_ID])
     return actor

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from node.http import problem
+from node.recorder import PENDING
 from node.wiring import WIRING
 from registry.database import is_away
 from registry.errors import BiaoshiError, TooLarge, Unavailable
@@ -58,10 +59,22 @@ def make_edge(surfaces: tuple[Surface, ...]) -> Middleware:
         request[REQUEST_ID] = _request_id(request)
         response = await _answer(request, handler, surface)
         response.headers["X-Request-Id"] = request[REQUEST_ID]
+        if PENDING in request:
+            await _hand_over(request, response)
         _note(request, surface, response.status, time.perf_counter() - started)
         return response
 
     return edge
+
+
+async def _hand_over(request: web.Request, response: web.StreamResponse) -> None:
+    """Give the whole answer to the transport, then note what it resolved: a crash between may lose
+    a count, but none is for an answer that was never given."""
+    wiring = request.app[WIRING]
+    address = wiring.clients.address(request)  # which a closed connection no longer tells
+    await response.prepare(request)
+    await response.write_eof()
+    wiring.recorder.settle(request, response.status, address)
 
 
 async def _answer(request: web.Request, handler: Handler, surface: Surface) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable
 import msgspec
 from aiohttp import web
 
+from metrics.journal.entry import Surface
 from node.snms import content
 from node.snms.content import MAX_HANDLE
 from node.snms.entry import Entry, EntryBody, EntryReader
@@ -68,7 +69,8 @@ async def detail(request: web.Request) -> web.Response:
     """A resolution, of other nodes' identifiers too."""
     wiring, actor = await logged_in(request)
     identifier = Identifier.parse(content.parameter(request, "handle", MAX_HANDLE))
-    answer = await wiring.chain.resolve(Query(identifier, actor))
+    query = Query(identifier, actor)
+    answer = await wiring.recorder.ask(request, Surface.SNMS, wiring.chain.resolve, query, actor)
     wiring.instruments.resolutions.labels(NAME, answer.source, answer.outcome).inc()
     if answer.outcome is Resolved.WITHDRAWN:
         raise IdentifierGone(f"{identifier} was withdrawn", field="handle", rule="withdrawn")

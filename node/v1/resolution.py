@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from metrics.journal.entry import Surface
 from node.http import body as bodies
 from node.http.staleness import staleness
 from node.v1.operation import Call, Operation, Reply
@@ -110,9 +112,11 @@ async def audited(call: Call) -> Reply:
 
 
 async def _ask(call: Call, query: Query) -> Answer:
+    wiring = call.wiring
+    ask = partial(wiring.recorder.ask, call.request, Surface.V1, query=query, actor=call.actor)
     if call.query.recursive:
-        return await call.wiring.chain.resolve(query)
-    answer = await call.wiring.local.resolve(query)
+        return await ask(wiring.chain.resolve)
+    answer = await ask(wiring.local.resolve)
     if answer is None:
         raise errors.PrefixNotFound(
             f"the prefix {query.identifier.prefix} does not live here",

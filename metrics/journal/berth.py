@@ -1,0 +1,96 @@
+"""Folders of journals: one for each writer, held by a lock while its process lives.
+
+<root>/<node>-<writer>/000000.journal …
+
+The kernel gives the lock up when the process is gone, however it went; so a folder that can be
+locked is an orphan, and any process of this machine may ship what is left in it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from metrics.journal.entry import RECORD_BYTES
+from metrics.journal.journal import Stretch
+from metrics.journal.segment import read_segment
+
+
+class Taken(Exception):
+    """Another process has, or had, this folder."""
+
+
+class Berth:
+    """A locked folder."""
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self.folder = folder
+        self._lock = lock
+
+    @classmethod
+    def make(cls, root: Path, node: str, writer: int) -> Berth:
+        """The folder of a new writer. Raises Taken."""
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        final = root / f"{node}-{writer}"
+        making = root / f".{node}-{writer}-{os.getpid()}"
+        making.mkdir(mode=0o700)
+        lock = _locked(making)
+        try:
+            if lock is None or final.exists():
+                raise Taken(str(final))
+            making.rename(final)  # under its name it has never been unlocked
+        except (OSError, Taken):
+            making.rmdir()
+            if lock is not None:
+                os.close(lock)
+            raise Taken(str(final)) from None
+        return cls(final, lock)
+
+    def stretches(self, start: int) -> Iterator[Stretch]:
+        """What is left in an orphan from a position on. Raises ForeignFile."""
+        found = sorted(
+            (read_segment(path) for path in self.folder.glob("*.journal")),
+            key=lambda one: one[0].position,
+        )
+        for header, records in found:
+            begin = max(start, header.position)
+            left = records[(begin - header.position) * RECORD_BYTES :]
+            if left:
+                yield Stretch(begin, left)
+
+    def release(self) -> None:
+        """Let others have it."""
+        os.close(self._lock)
+
+    def remove(self) -> None:
+        """Remove it with all that is in it."""
+        shutil.rmtree(self.folder)
+        self.release()
+
+
+def orphans(root: Path, node: str) -> Iterator[tuple[int, Berth]]:
+    """The folders of this node's writers that are gone, locked."""
+    for folder in sorted(root.glob(f"{node}-*")):
+        number = folder.name.removeprefix(f"{node}-")
+        lock = _locked(folder) if number.isdigit() else None
+        if lock is not None:
+            yield int(number), Berth(folder, lock)
+
+
+def _locked(folder: Path) -> int | None:
+    """The lock of a folder, None where somebody has it or it is gone."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.stat(descriptor).st_nlink:
+            return descriptor
+    except BlockingIOError:
+        pass
+    os.close(descriptor)
+    return None

@@ -1,0 +1,145 @@
+"""Shipping: what this process noted, and what dead processes of this machine left, goes into the
+database.
+
+Records go in the order in which they were noted, and a position says how many have gone, in the
+same transaction. Before that they are on the disk, so a file never holds less than the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from metrics.journal import store
+from metrics.journal.berth import Berth, orphans
+from metrics.journal.entry import RECORD_BYTES, records_of
+from metrics.journal.journal import Journal, Stretch
+from metrics.journal.segment import ForeignFile
+from metrics.journal.store import PieceRow
+from registry.database import DATABASE_AWAY, Connection, Database
+
+PERIOD = 1.0  # seconds: what a power cut can cost
+PIECE_RECORDS = 50_000
+HOUR = 3600  # of periods: a segment is not written to for longer than this
+ORPHANS_EVERY = 2  # periods
+
+log = structlog.get_logger()
+
+
+class Shipper:
+    """Ships for one process."""
+
+    def __init__(
+        self, database: Database, journal: Journal, berth: Berth, node: str, period: float = PERIOD
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._berth = berth
+        self._root = berth.folder.parent
+        self._node = node
+        self._period = period
+        self._shipped = 0
+        self._foreign: set[Path] = set()
+
+    async def run(self) -> None:
+        """Ship until cancelled. While the database is away the files hold what is noted."""
+        for turn in count():
+            try:
+                self._journal.prepare()
+                if turn % HOUR == HOUR - 1:
+                    self._journal.rotate()
+                await self.ship()
+                if turn % ORPHANS_EVERY == 0:
+                    await self.adopt()
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+                log.warning("journal-not-shipped", error=type(error).__name__)
+            await asyncio.sleep(self._period)
+
+    async def ship(self, *, ended: bool = False) -> None:
+        """Ship all that has been noted until now."""
+        position, moment = self._journal.mark()
+        for segment in self._journal.unsynced(self._shipped):
+            await asyncio.to_thread(segment.sync)
+        while self._shipped < position:
+            end = min(position, self._shipped + PIECE_RECORDS)
+            piece = _piece(self._journal.stretch(self._shipped, end))
+            watermark = piece.last_time  # not yet: some of that very moment may be missing
+            await self._send(self._journal.writer, [piece], watermark, ended=False)
+            self._shipped = piece.position + piece.count
+        await self._send(self._journal.writer, [], moment, ended=ended)
+        self._journal.forget(self._shipped)
+
+    async def finish(self) -> None:
+        """Ship the rest, once nothing more is noted, and remove the files. Where the database is
+        away they stay, for the next process."""
+        try:
+            await self.ship(ended=True)
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+            log.warning("journal-not-shipped", error=type(error).__name__)
+            self._journal.close()
+            self._berth.release()
+        else:
+            self._journal.close()
+            self._berth.remove()
+
+    async def adopt(self) -> None:
+        """Ship what processes left that were killed."""
+        for writer, berth in orphans(self._root, self._node):
+            try:
+                done = await self._adopt(writer, berth)
+            except BaseException:
+                berth.release()
+                raise
+            if done:
+                berth.remove()
+                log.info("journal-adopted", writer=writer)
+            else:
+                berth.release()
+
+    async def _adopt(self, writer: int, berth: Berth) -> bool:
+        """Ship the rest of a dead writer's journal; whether that went well."""
+        if berth.folder in self._foreign:
+            return False
+        start = await self._database.transaction(partial(store.shipped, writer=writer))
+        try:
+            if start is None:
+                raise ForeignFile(f"the database knows no writer {writer}")
+            left = await asyncio.to_thread(lambda: list(berth.stretches(start)))
+        except ForeignFile as error:
+            self._foreign.add(berth.folder)  # said once, and left alone
+            log.error("journal-foreign", folder=berth.folder.name, reason=str(error))
+            return False
+        for stretch in left:
+            for piece in _pieces(stretch):
+                await self._send(writer, [piece], piece.last_time, ended=False)
+        await self._send(writer, [], 0, ended=True)
+        return True
+
+    async def _send(
+        self, writer: int, pieces: list[PieceRow], watermark: int, *, ended: bool
+    ) -> None:
+        async def work(tx: Connection) -> None:
+            await store.ship(tx, writer, pieces, watermark=watermark, ended=ended)
+
+        await self._database.transaction(work)
+
+
+def _pieces(stretch: Stretch) -> list[PieceRow]:
+    """A stretch in pieces of a size that can be sent."""
+    size = PIECE_RECORDS * RECORD_BYTES
+    return [
+        _piece(
+            Stretch(stretch.position + start // RECORD_BYTES, stretch.records[start : start + size])
+        )
+        for start in range(0, len(stretch.records), size)
+    ]
+
+
+def _piece(stretch: Stretch) -> PieceRow:
+    times = records_of(stretch.records)["time"]
+    return PieceRow(stretch.position, len(times), int(times[0]), int(times[-1]), stretch.records)
