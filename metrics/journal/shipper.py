@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import asyncpg
+import numpy as np
 import structlog
 
 from metrics.journal import store
@@ -25,7 +26,8 @@ from registry.database import DATABASE_AWAY, Connection, Database
 
 PERIOD = 1.0  # seconds: what a power cut can cost
 PIECE_RECORDS = 50_000
-HOUR = 3600  # of periods: a segment is not written to for longer than this
+ROTATE_EVERY = 3600  # periods
+HOUR = 3600 * 10**9  # nanoseconds
 ORPHANS_EVERY = 2  # periods
 
 log = structlog.get_logger()
@@ -51,7 +53,7 @@ class Shipper:
         for turn in count():
             try:
                 self._journal.prepare()
-                if turn % HOUR == HOUR - 1:
+                if turn % ROTATE_EVERY == ROTATE_EVERY - 1:
                     self._journal.rotate()
                 await self.ship()
                 if turn % ORPHANS_EVERY == 0:
@@ -67,10 +69,10 @@ class Shipper:
             await asyncio.to_thread(segment.sync)
         while self._shipped < position:
             end = min(position, self._shipped + PIECE_RECORDS)
-            piece = _piece(self._journal.stretch(self._shipped, end))
-            watermark = piece.last_time  # not yet: some of that very moment may be missing
-            await self._send(self._journal.writer, [piece], watermark, ended=False)
-            self._shipped = piece.position + piece.count
+            for piece in pieces_of(self._journal.stretch(self._shipped, end)):
+                # All that is older than the piece's last record is here then.
+                await self._send(self._journal.writer, [piece], piece.last_time, ended=False)
+                self._shipped = piece.position + piece.count
         await self._send(self._journal.writer, [], moment, ended=ended)
         self._journal.forget(self._shipped)
 
@@ -115,7 +117,7 @@ class Shipper:
             log.error("journal-foreign", folder=berth.folder.name, reason=str(error))
             return False
         for stretch in left:
-            for piece in _pieces(stretch):
+            for piece in pieces_of(stretch):
                 await self._send(writer, [piece], piece.last_time, ended=False)
         await self._send(writer, [], 0, ended=True)
         return True
@@ -129,14 +131,20 @@ class Shipper:
         await self._database.transaction(work)
 
 
-def _pieces(stretch: Stretch) -> list[PieceRow]:
-    """A stretch in pieces of a size that can be sent."""
-    size = PIECE_RECORDS * RECORD_BYTES
+def pieces_of(stretch: Stretch) -> list[PieceRow]:
+    """A stretch in pieces of a size that can be sent. None spans a full hour, so that a reader
+    knows where to look for a time."""
+    times = records_of(stretch.records)["time"]
+    hours = (np.flatnonzero(np.diff(times // HOUR)) + 1).tolist()
+    cuts = sorted({*range(0, len(times), PIECE_RECORDS), *hours, len(times)})
     return [
         _piece(
-            Stretch(stretch.position + start // RECORD_BYTES, stretch.records[start : start + size])
+            Stretch(
+                stretch.position + start,
+                stretch.records[start * RECORD_BYTES : end * RECORD_BYTES],
+            )
         )
-        for start in range(0, len(stretch.records), size)
+        for start, end in pairwise(cuts)
     ]
 
 

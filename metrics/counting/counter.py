@@ -1,0 +1,151 @@
+"""The keeper's counting: a round takes what all writers have noted up to a time, and puts it into
+the sums.
+
+A round is one transaction, which moves the writers' positions and adds to the sums: kill the
+keeper anywhere, and nothing is counted twice. It goes up to the oldest watermark of the writers
+that are alive, so records are judged in the order of their times, across all of them, and never
+beyond the end of the open day. A writer that has been silent for a while is not waited for. What it
+brings later is late: as long as its day is open, the day is summed up anew; after that it is listed
+as late and does not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrics.counting import store
+from metrics.counting.day import SECOND, end_of, start_of
+from metrics.counting.owners import OwnerTable
+from metrics.counting.recount import Recount, before_day
+from metrics.counting.repeat import WINDOW
+from metrics.counting.store import State, Writer
+from metrics.counting.stream import Part, Piece
+from metrics.counting.sums import NOTHING, Sums, digests, judge, tail
+from metrics.journal.entry import Records
+from registry.database import Connection
+
+PATIENCE = 120.0  # seconds without a sign of life after which a writer is not waited for
+# A writer that has just begun is in the table before its first record, by this much at least, and
+# the clocks of hosts may differ by as much.
+MARGIN = 2 * SECOND
+ROUND_RECORDS = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round did."""
+
+    records: int
+    until: int
+    summed_anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a round takes, and where the writers stand then."""
+
+    records: Records
+    positions: dict[int, int]
+
+
+class Counter:
+    """For one task. Between rounds it remembers the last 30 seconds, which it could read again."""
+
+    def __init__(
+        self,
+        owners: OwnerTable,
+        *,
+        patience: float = PATIENCE,
+        margin: int = MARGIN,
+        most: int = ROUND_RECORDS,
+    ) -> None:
+        self._owners = owners
+        self._patience = patience
+        self._margin = margin
+        self._most = most
+        self._lead: tuple[int, Records] | None = None  # what comes before a time
+
+    async def round(self, tx: Connection) -> Round:
+        """Count what can be counted now."""
+        state = await store.lock_state(tx)
+        now, writers = await store.writers(tx, self._patience)
+        until = await self._reach(tx, state, now, writers)
+        if until <= state.counted_until:
+            return Round(0, state.counted_until)
+        counted = {one.writer: one.counted for one in writers}
+        taken = _take(await store.uncounted(tx, until), counted, until)
+        start = start_of(state.open_day)
+        times = taken.records["time"]
+        anew = bool(((times >= start) & (times < state.counted_until)).any())
+        await store.move(tx, until, taken.positions)
+        if anew:
+            self._lead = None
+            await self._sum_anew(tx, state, until)
+        else:
+            await self._add(tx, state, until, taken.records)
+        return Round(len(taken.records), until, anew)
+
+    async def _reach(self, tx: Connection, state: State, now: int, writers: list[Writer]) -> int:
+        """The time up to which this round counts."""
+        marks = [one.watermark for one in writers if one.live]
+        until = min([now - self._margin, end_of(state.open_day), *marks])
+        if until <= state.counted_until:
+            return until
+        bounded = await store.waiting(tx, until, self._most)
+        # Records of one moment, and those that come late, can't be parted.
+        return until if bounded <= state.counted_until else bounded
+
+    async def _add(self, tx: Connection, state: State, until: int, records: Records) -> None:
+        lead = await self._lead_of(tx, state)
+        self._lead = None  # until this is committed
+        start = start_of(state.open_day)
+        if len(records):
+            owners = await self._owners.covering(tx, records)
+            reasons = judge(lead, records, owners, start)
+            sums = Sums()
+            sums.add(records, reasons, start)
+            await store.add(tx, state.open_day, sums)
+            await store.add_resolved(tx, state.open_day, *digests(records, reasons))
+        self._lead = (until, tail(lead, records, until, start))
+
+    async def _lead_of(self, tx: Connection, state: State) -> Records:
+        """The last 30 seconds before this round."""
+        if self._lead is not None and self._lead[0] == state.counted_until:
+            return self._lead[1]
+        after = state.counted_until - WINDOW
+        before = await before_day(tx, state.open_day, after)
+        counted = Part(await store.closed_positions(tx, state.yesterday), await store.positions(tx))
+        found = counted.select(await store.pieces(tx, after, state.counted_until))
+        today = [
+            one[
+                (one["time"] >= max(after, start_of(state.open_day)))
+                & (one["time"] < state.counted_until)
+            ]
+            for one in found
+        ]
+        return np.concatenate([NOTHING, before, *today])
+
+    async def _sum_anew(self, tx: Connection, state: State, until: int) -> None:
+        """Make the open day's sums from its records, since some came late."""
+        part = Part(await store.closed_positions(tx, state.yesterday), await store.positions(tx))
+        recount = Recount(tx, self._owners, state.open_day, part)
+        sums = await recount.sums(until)
+        await store.clear(tx, state.open_day)
+        await store.add(tx, state.open_day, sums)
+        await store.add_resolved(tx, state.open_day, *recount.resolved)
+
+
+def _take(pieces: list[Piece], counted: dict[int, int], until: int) -> _Taken:
+    """Of each writer's records those before a time that have not been counted."""
+    taken = [NOTHING]
+    positions: dict[int, int] = {}
+    for piece in pieces:
+        start = max(piece.position, counted[piece.writer])
+        records = piece.between(start, piece.end)
+        fit = int(np.searchsorted(records["time"], until))
+        if fit:
+            taken.append(records[:fit])
+            positions[piece.writer] = start + fit
+    return _Taken(np.concatenate(taken), positions)

@@ -1,0 +1,91 @@
+"""Recounting: a day's sums from its records, as if they had never been made."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+
+from metrics.counting import store
+from metrics.counting.day import HOUR, end_of, start_of
+from metrics.counting.owners import OwnerTable
+from metrics.counting.repeat import WINDOW
+from metrics.counting.stream import Part
+from metrics.counting.sums import NOTHING, Sums, digests, judge, tail
+from metrics.journal.entry import Records
+from registry.database import Connection
+
+ONE_DAY = timedelta(days=1)
+
+
+class Recount:
+    """Of one day, an hour at a time, so that memory holds an hour's records and no more."""
+
+    def __init__(self, connection: Connection, owners: OwnerTable, day: date, part: Part) -> None:
+        """`part` says which records are the day's: those between the close before it and its own,
+        or those counted so far."""
+        self._connection = connection
+        self._owners = owners
+        self._day = day
+        self._part = part
+        self._resolved: set[tuple[int, int]] = set()
+
+    @property
+    def resolved(self) -> tuple[list[int], list[int]]:
+        """Prefixes and shortened hashes of identifiers that were counted."""
+        pairs = sorted(self._resolved)
+        return [prefix for prefix, _ in pairs], [digest for _, digest in pairs]
+
+    async def sums(self, until: int | None = None) -> Sums:
+        """The day's sums, or those up to a time."""
+        start = start_of(self._day)
+        until = end_of(self._day) if until is None else until
+        sums = Sums()
+        await self._take(sums, NOTHING, await self._late(start))
+        lead = await before_day(self._connection, self._day, start - WINDOW)
+        for begin in range(start, until, HOUR):
+            end = min(begin + HOUR, until)
+            records = await self._between(begin, end)
+            await self._take(sums, lead, records)
+            lead = tail(lead, records, end, start)
+        return sums
+
+    async def _take(self, sums: Sums, lead: Records, records: Records) -> None:
+        if not len(records):
+            return
+        owners = await self._owners.covering(self._connection, records)
+        reasons = judge(lead, records, owners, start_of(self._day))
+        sums.add(records, reasons, start_of(self._day))
+        self._resolved.update(zip(*digests(records, reasons), strict=True))
+
+    async def _between(self, begin: int, end: int) -> Records:
+        pieces = await store.pieces(self._connection, begin, end)
+        found = self._part.select(pieces)
+        within = [one[(one["time"] >= begin) & (one["time"] < end)] for one in found]
+        return np.concatenate([NOTHING, *within])
+
+    async def _late(self, start: int) -> Records:
+        """Those records of the part that are older than the day."""
+        pieces = await store.late_pieces(self._connection, self._part, start)
+        found = self._part.select(pieces)
+        return np.concatenate([NOTHING, *(one[one["time"] < start] for one in found)])
+
+
+async def part_of(connection: Connection, day: date) -> Part:
+    """The records of a closed day."""
+    return Part(
+        await store.closed_positions(connection, day - ONE_DAY),
+        await store.closed_positions(connection, day),
+    )
+
+
+async def before_day(connection: Connection, day: date, after: int) -> Records:
+    """The records of the day before from a time on, but not those that came late to it."""
+    start = start_of(day)
+    if after >= start:
+        return NOTHING
+    part = await part_of(connection, day - ONE_DAY)
+    found = part.select(await store.pieces(connection, after, start))
+    return np.concatenate(
+        [NOTHING, *(one[(one["time"] >= after) & (one["time"] < start)] for one in found)]
+    )

@@ -1,0 +1,118 @@
+"""Sums over records: what the tables hold, and what a recount must give again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.counting.day import HOUR
+from metrics.counting.reason import ANSWERED, Owners, Reason, Reasons, reasons_of
+from metrics.counting.repeat import WINDOW, repeats
+from metrics.journal.client import packed_address
+from metrics.journal.entry import RECORD, Records
+
+NOTHING: Records = np.zeros(0, RECORD)
+
+
+class Cell(NamedTuple):
+    """Requests of one hour, prefix and reason."""
+
+    hour: int
+    prefix_id: int
+    reason: Reason
+
+
+class Source(NamedTuple):
+    """A prefix, and who asked for something under it."""
+
+    prefix_id: int
+    address: bytes
+
+    @classmethod
+    def shown(cls, prefix_id: int, address: str) -> Source:
+        """From the address as people write it; :: is none."""
+        return cls(prefix_id, packed_address(address))
+
+
+@dataclass(slots=True)
+class Sums:
+    """Of one day, or of a part of it."""
+
+    cells: Counter[Cell] = field(default_factory=Counter)
+    requests: Counter[Source] = field(default_factory=Counter)
+    answered: Counter[Source] = field(default_factory=Counter)
+    counted: Counter[Source] = field(default_factory=Counter)
+
+    def add(self, records: Records, reasons: Reasons, start: int) -> None:
+        """Take in records of the day that began at `start`."""
+        hours = np.maximum((records["time"] - start) // HOUR, 0)  # late ones: the first hour
+        cells = np.stack([hours, records["prefix"], reasons], axis=1).astype(np.int64)
+        found, counts = np.unique(cells, axis=0, return_counts=True)
+        for (hour, prefix_id, reason), count in zip(found.tolist(), counts.tolist(), strict=True):
+            self.cells[Cell(hour, prefix_id, Reason(reason))] += count
+        here = records["prefix"] != 0
+        self.requests.update(_sources(records[here]))
+        self.answered.update(_sources(records[here & np.isin(reasons, ANSWERED)]))
+        self.counted.update(_sources(records[here & (reasons == Reason.COUNTED)]))
+
+    def merge(self, other: Sums) -> None:
+        """Take in the sums of further records of the same day."""
+        self.cells.update(other.cells)
+        self.requests.update(other.requests)
+        self.answered.update(other.answered)
+        self.counted.update(other.counted)
+
+    @property
+    def totals(self) -> Counter[Reason]:
+        """Requests by reason."""
+        found: Counter[Reason] = Counter()
+        for cell, count in self.cells.items():
+            found[cell.reason] += count
+        return found
+
+
+def judge(lead: Records, records: Records, owners: Owners, start: int) -> Reasons:
+    """The reasons of records of the day that began at `start`. `lead` are those of the 30 seconds
+    before, which have been judged and may make these repeats."""
+    both = np.concatenate([lead, records])
+    reasons = reasons_of(both, owners)
+    late = np.flatnonzero(records["time"] < start) + len(lead)
+    reasons[late] = Reason.LATE
+    candidates = np.flatnonzero(reasons == Reason.COUNTED)
+    reasons[candidates[repeats(both[candidates])]] = Reason.REPEAT
+    return reasons[len(lead) :]
+
+
+def tail(lead: Records, records: Records, until: int, start: int) -> Records:
+    """The lead of what comes from `until` on."""
+    both = np.concatenate([lead, records[records["time"] >= start]])
+    return both[both["time"] >= until - WINDOW]
+
+
+def digests(records: Records, reasons: Reasons) -> tuple[list[int], list[int]]:
+    """Prefixes and shortened hashes of the identifiers that were counted, each once."""
+    counted = records[reasons == Reason.COUNTED]
+    raw = np.ascontiguousarray(counted["identifier"]).view(np.int64).reshape(-1, 2)[:, 0]
+    pairs = np.unique(np.stack([counted["prefix"].astype(np.int64), raw], axis=1), axis=0)
+    return pairs[:, 0].tolist(), pairs[:, 1].tolist()
+
+
+def _sources(records: Records) -> Counter[Source]:
+    """How many records each address has under each prefix."""
+    keys = np.zeros(len(records), np.dtype([("prefix", "<u4"), ("address", "V16")]))
+    keys["prefix"], keys["address"] = records["prefix"], records["address"]
+    return Counter(
+        {
+            Source(int.from_bytes(key[:4], "little"), key[4:]): count
+            for key, count in Counter(_chunks(keys)).items()
+        }
+    )
+
+
+def _chunks(keys: NDArray[np.void]) -> list[bytes]:
+    raw = keys.tobytes()
+    return [raw[start : start + 20] for start in range(0, len(raw), 20)]
