@@ -11,6 +11,7 @@ as late and does not count.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from metrics.counting import store
 from metrics.counting.day import SECOND, end_of, start_of
 from metrics.counting.owners import OwnerTable
+from metrics.counting.reason import Owners
 from metrics.counting.recount import Recount, before_day
 from metrics.counting.repeat import WINDOW
 from metrics.counting.store import State, Writer
@@ -30,7 +32,7 @@ PATIENCE = 120.0  # seconds without a sign of life after which a writer is not w
 # A writer that has just begun is in the table before its first record, by this much at least, and
 # the clocks of hosts may differ by as much.
 MARGIN = 2 * SECOND
-ROUND_RECORDS = 250_000
+ROUND_RECORDS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,9 @@ class Counter:
         start = start_of(state.open_day)
         if len(records):
             owners = await self._owners.covering(tx, records)
-            reasons = judge(lead, records, owners, start)
-            sums = Sums()
-            sums.add(records, reasons, start)
+            sums, resolved = await asyncio.to_thread(_summed, lead, records, owners, start)
             await store.add(tx, state.open_day, sums)
-            await store.add_resolved(tx, state.open_day, *digests(records, reasons))
+            await store.add_resolved(tx, state.open_day, *resolved)
         self._lead = (until, tail(lead, records, until, start))
 
     async def _lead_of(self, tx: Connection, state: State) -> Records:
@@ -135,6 +135,16 @@ class Counter:
         await store.clear(tx, state.open_day)
         await store.add(tx, state.open_day, sums)
         await store.add_resolved(tx, state.open_day, *recount.resolved)
+
+
+def _summed(
+    lead: Records, records: Records, owners: Owners, start: int
+) -> tuple[Sums, tuple[list[int], list[int]]]:
+    """The sums of records, and which identifiers were counted."""
+    reasons = judge(lead, records, owners, start)
+    sums = Sums()
+    sums.add(records, reasons, start)
+    return sums, digests(records, reasons)
 
 
 def _take(pieces: list[Piece], counted: dict[int, int], until: int) -> _Taken:

@@ -166,8 +166,9 @@ async def add(tx: Connection, day: date, sums: Sums) -> None:
     sources = list(sums.requests)
     await tx.execute(
         """INSERT INTO resolution_source AS s (day, prefix_id, address, requests, answered, counted)
-           SELECT $1, * FROM unnest($2::integer[], $3::inet[], $4::bigint[], $5::bigint[],
-                                    $6::bigint[])
+           SELECT $1, prefix_id, address, requests, answered, counted
+             FROM unnest($2::integer[], $3::inet[], $4::bigint[], $5::bigint[], $6::bigint[])
+                  AS source(prefix_id, address, requests, answered, counted)
            ON CONFLICT (day, prefix_id, address) DO UPDATE
               SET requests = s.requests + excluded.requests,
                   answered = s.answered + excluded.answered,
@@ -233,7 +234,9 @@ async def _add_cells(tx: Connection, day: date, cells: Iterable[tuple[Cell, int]
     listed = list(cells)
     await tx.execute(
         """INSERT INTO resolution_hour AS h (day, hour, prefix_id, reason, requests)
-           SELECT $1, * FROM unnest($2::smallint[], $3::integer[], $4::smallint[], $5::bigint[])
+           SELECT $1, hour, prefix_id, reason, requests
+             FROM unnest($2::smallint[], $3::integer[], $4::smallint[], $5::bigint[])
+                  AS cell(hour, prefix_id, reason, requests)
            ON CONFLICT (day, hour, prefix_id, reason) DO UPDATE
               SET requests = h.requests + excluded.requests""",
         day,
@@ -248,7 +251,8 @@ async def _add_totals(tx: Connection, totals: Iterable[tuple[Reason, int]]) -> N
     listed = list(totals)
     await tx.execute(
         """INSERT INTO resolution_total AS t (reason, requests)
-           SELECT * FROM unnest($1::smallint[], $2::bigint[])
+           SELECT reason, requests FROM unnest($1::smallint[], $2::bigint[])
+                                             AS total(reason, requests)
            ON CONFLICT (reason) DO UPDATE SET requests = t.requests + excluded.requests""",
         [reason for reason, _ in listed],
         [count for _, count in listed],

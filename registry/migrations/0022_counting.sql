@@ -56,6 +56,8 @@ CREATE TABLE day_close (
     journal_hash   bytea       NOT NULL,
     prefixes_new   integer     NOT NULL,       -- enterprise prefixes that became active this day
     prefixes_total integer     NOT NULL,
+    salt           bytea       NOT NULL,       -- of the hash over the lines of the prefixes
+    prefixes_hash  bytea       NOT NULL,
     packed_at      timestamptz                 -- its journal was compressed
 );
 
@@ -69,6 +71,7 @@ CREATE TABLE registration_day (
     revived   bigint  NOT NULL,
     deleted   bigint  NOT NULL,
     total     bigint  NOT NULL,
+    gone      bigint  NOT NULL,                -- deleted less revived, of those new in the same year
     PRIMARY KEY (day, prefix_id)
 );
 CREATE TABLE registration_method (
