@@ -23,6 +23,7 @@ from node.cli import (
     settings,
     version,
 )
+from node.cli.award import command as award
 from node.cli.doctor import command as doctor
 from node.cli.terminal import complain, stand_any_encoding
 from node.serve import log_as_json
@@ -59,6 +60,7 @@ def program() -> App:
         enterprise,
         prefix,
         key,
+        award,
         version,
     ):
         group.add_to(app)

@@ -150,5 +150,7 @@ def gates(case: Asked) -> tuple[Finding, ...]:
 
 def reason_of(findings: tuple[Finding, ...], verdict: Verdict) -> str:
     """Why an amount is nothing, or not known: the findings that decide it."""
+    if verdict is Verdict.MET:
+        return ""
     deciding = [one for one in findings if one.verdict is verdict]
     return "；".join(f"{one.title}：{one.reason}" for one in deciding)

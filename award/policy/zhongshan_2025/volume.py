@@ -74,16 +74,16 @@ def _resolved(case: Asked, number: int, said: str) -> Outcome:
         case,
         number,
         threshold,
-        f"{case.year} 年{said}解析 {number:,} 次，按 {days} 天计日均 {number / days:,.1f} 次",
+        f"{case.year} 年{said}解析 {number:,} 次（{days} 天，日均约 {number / days:,.0f} 次）",
     )
 
 
 def _over(case: Asked, number: int, threshold: int, said: str) -> Outcome:
     if number > threshold:
-        return met(f"{said}，超过 {threshold:,}")
+        return met(f"{said}，超过阈值 {threshold:,}")
     if not _settled(case):
-        return unknown(f"{said}，尚未超过 {threshold:,}，年度未结束")
-    return not_met(f"{said}，未超过 {threshold:,}")
+        return unknown(f"{said}，尚未超过阈值 {threshold:,}，年度未结束")
+    return not_met(f"{said}，未超过阈值 {threshold:,}")
 
 
 def _settled(case: Asked) -> bool:

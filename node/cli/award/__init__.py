@@ -1,0 +1,1 @@
+"""`biaoshi award`: what the law says of the counts."""
