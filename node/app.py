@@ -55,6 +55,7 @@ from registry.public.lookups import Lookups
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally
 from registry.record.catalogue import Catalogue
+from registry.record.changes import Changes
 from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
 from registry.record.registration import Method
@@ -177,6 +178,7 @@ def _assemble(
         grants=Grants(database, once, _now),
         registrar=registrar,
         bulk=bulk,
+        changes=Changes(database, form),
         singles=singles,
         jobs=Jobs(database, once, form, worker.wake),
         reception=Reception(each=UPLOADS_EACH, altogether=UPLOADS_ALTOGETHER),

@@ -30,6 +30,7 @@ from registry.prefix.prefixes import Prefixes
 from registry.record.archive import Form
 from registry.record.bulk import Bulk
 from registry.record.catalogue import Catalogue
+from registry.record.changes import Changes
 from registry.record.group import GroupCommit
 from registry.record.registrar import Registrar
 from registry.roll.admission import Admissions
@@ -64,6 +65,7 @@ class Wiring:
     grants: Grants
     registrar: Registrar
     bulk: Bulk
+    changes: Changes  # of many records at once
     singles: GroupCommit  # registrations that arrive one by one
     jobs: Jobs
     reception: Reception  # of uploads

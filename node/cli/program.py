@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 
 from node.cli import (
     INTERRUPTED,
+    change,
     enterprise,
     job,
     key,
@@ -55,6 +56,7 @@ def program() -> App:
         sandbox,
         settings,
         register,
+        change,
         job,
         resolve,
         enterprise,

@@ -30,6 +30,8 @@ OUTCOMES = {
     "created": "新增 created",
     "unchanged": "内容一致 unchanged",
     "revived": "恢复 revived",
+    "amended": "变更 amended",
+    "withdrawn": "撤销 withdrawn",
     "fit": "校验通过 fit to be sent",
     "refused": "被拒 refused",
 }
@@ -66,10 +68,10 @@ async def register(
     lines are written to FILE.refused.csv, and the exit status is then 1.
     """
     out = console()
-    source = await _open(file, prefix, access)
+    source = await open_source(file, prefix, access)
     total = sum(1 for _ in source.lines())  # the whole form is checked before anything is sent
     started = time.monotonic()
-    with Refusals(file) as refusals, _progress(out, total) as told:
+    with Refusals(file) as refusals, progress(out, total) as told:
         if dry_run:
             trial = Trial(refusals, told)
             trial.run(source)
@@ -77,13 +79,13 @@ async def register(
         else:
             async with access.as_("enterprise") as client:
                 totals = await _send(client, source, refusals, told)
-    _summarise(out, totals, time.monotonic() - started)
+    summarise(out, totals, time.monotonic() - started)
     if refusals.count:
         out.print(f"被拒的行见 Refused lines: {refusals.file}", soft_wrap=True)
     return 1 if refusals.count else 0
 
 
-async def _open(file: Path, prefix: str | None, access: Access) -> Source:
+async def open_source(file: Path, prefix: str | None, access: Access) -> Source:
     kind = file.suffix.lower()
     if kind in (".ndjson", ".jsonl"):
         return Ndjson(file)
@@ -115,7 +117,7 @@ async def _send(
 
 
 @contextmanager
-def _progress(out: Console, total: int) -> Iterator[Callable[[int], None]]:
+def progress(out: Console, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, nothing elsewhere; yields what tells it of lines done."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
@@ -123,7 +125,7 @@ def _progress(out: Console, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.advance(task, done)
 
 
-def _summarise(out: Console, totals: Counter[str], seconds: float) -> None:
+def summarise(out: Console, totals: Counter[str], seconds: float) -> None:
     shown = table("结果 Outcome", "数量 Number")
     shown.columns[1].justify = "right"
     for outcome, name in OUTCOMES.items():

@@ -124,6 +124,11 @@ BODIES: Final[Mapping[str, Any]] = {
         {"handle": "88.118.1/SN-00000001", "values": _VALUES},
         {"handle": "88.118.1/SN-00000002", "values": _VALUES[1:]},
     ],
+    "amendIdentifiers": [
+        {"handle": "88.118.1/SN-00000001", "values": _VALUES[1:]},
+        {"handle": "88.118.1/SN-00000002", "remove": [2]},
+    ],
+    "withdrawIdentifiers": [{"handle": "88.118.1/SN-00000001"}],
     "putIdentifier": {"values": _VALUES},
     "changeIdentifier": {
         "values": [{"index": 3, "type": "INSPECTED", "data": "2026-03-02"}],

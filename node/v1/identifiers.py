@@ -14,10 +14,11 @@ from aiohttp import web
 from msgspec import Meta
 
 from node.http import body as bodies
-from node.http.problem import Problem, problem_of
 from node.v1.item import Content, ContentReader, Item, StrictValue
 from node.v1.operation import Call, Operation, Reply
-from node.v1.stream import NDJSON, named, receive
+from node.v1.registering import Registering
+from node.v1.result import Result, Results, count, result_of, totals_of, unread
+from node.v1.stream import NDJSON, receive
 from node.v1.types import Limit, Page
 from registry import errors
 from registry.errors import (
@@ -38,7 +39,6 @@ from registry.record.tag import Tag
 from registry.record.value import Value, normalise
 
 TAG = "Identifiers"
-SURFACE = "v1"
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,23 +46,6 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     values: list[StrictValue] = []
     remove: list[int] = []
-
-
-class Result(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one identifier. `batch` is the batch that first registered it."""
-
-    handle: str
-    outcome: Outcome
-    revision: int | None = None
-    batch: int | None = None
-    problem: Problem | None = None
-
-
-class Results(msgspec.Struct, frozen=True):
-    """The verdicts of a list, in its order, and how many of each kind."""
-
-    results: list[Result]
-    totals: dict[str, int]
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -119,24 +102,22 @@ async def registered(call: Call) -> Reply:
         try:
             registrations[position] = await _registration(call, reader, raw, position)
         except BiaoshiError as error:
-            results[position] = Result(
-                named(bytes(raw)), Outcome.REFUSED, problem=problem_of(error)
-            )
+            results[position] = unread(raw, error)
     verdicts = await call.wiring.registrar.create(
         call.actor, list(registrations.values()), Method.BATCH, revive=call.query.revive
     )
     for position, verdict in zip(registrations, verdicts, strict=True):
-        results[position] = _result(verdict)
+        results[position] = result_of(verdict)
     ordered = [results[position] for position in range(len(raw_items))]
-    _count(call, ordered)
-    return Reply(Results(ordered, _totals(ordered)))
+    count(call, ordered)
+    return Reply(Results(ordered, totals_of(ordered)))
 
 
 async def streamed(call: Call) -> web.StreamResponse:
     """The same without a limit: a line is an item, and verdicts come as they are reached."""
     query = call.query
     terms = Terms(call.actor, Method.STREAM, revive=query.revive, dry_run=query.dry_run)
-    return await receive(call.request, call.wiring, terms)
+    return await receive(call, Registering(call.wiring, terms), dry_run=query.dry_run)
 
 
 async def shown(call: Call) -> Reply:
@@ -215,7 +196,7 @@ def expected_tag(call: Call) -> Tag | None:
 async def _create(call: Call, registration: Registration) -> Verdict:
     verdict = await call.wiring.singles.register(Wish(call.actor, registration, call.query.revive))
     if verdict.error is not None:
-        _count(call, [_result(verdict)])
+        count(call, [result_of(verdict)])
         raise verdict.error
     return verdict
 
@@ -247,32 +228,10 @@ async def _registration(
 
 
 def _answer(call: Call, verdict: Verdict) -> Reply:
-    result = _result(verdict)
-    _count(call, [result])
+    result = result_of(verdict)
+    count(call, [result])
     new = verdict.outcome in (Outcome.CREATED, Outcome.REVIVED)
     return Reply(result, status=201 if new else 200, headers={"ETag": f'"{verdict.tag}"'})
-
-
-def _result(verdict: Verdict) -> Result:
-    return Result(
-        handle=verdict.identifier.text,
-        outcome=verdict.outcome,
-        revision=verdict.revision or None,
-        batch=verdict.batch or None,
-        problem=problem_of(verdict.error) if verdict.error else None,
-    )
-
-
-def _totals(results: list[Result]) -> dict[str, int]:
-    totals: dict[str, int] = {}
-    for result in results:
-        totals[result.outcome] = totals.get(result.outcome, 0) + 1
-    return totals
-
-
-def _count(call: Call, results: list[Result]) -> None:
-    for outcome, number in _totals(results).items():
-        call.wiring.instruments.verdicts.labels(SURFACE, outcome).inc(number)
 
 
 _ONE = "/v1/identifiers/{handle:handle}"

@@ -1,4 +1,4 @@
-"""The bulk stream: registrations as NDJSON in, verdicts as NDJSON out, of any length.
+"""Bulk streams: registrations or changes as NDJSON in, verdicts as NDJSON out, of any length.
 
 Lines are committed in chunks as they come, and what has come when the client rests is one too.
 While the database works on one chunk the next is read. Nothing is kept but two chunks, and a
@@ -14,33 +14,29 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
 from contextlib import aclosing, suppress
-from datetime import datetime
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import msgspec
 import structlog
 from aiohttp import StreamReader, web
 
+from metrics.instruments import Instruments
 from node.http import body as bodies
 from node.http.edge import REQUEST_ID
 from node.http.problem import Problem, problem_of
-from node.v1 import templated
-from node.v1.item import Item
+from node.v1.operation import Call
 from node.v1.templated import TemplatedLine
-from node.wiring import Wiring
 from registry.database import is_away
 from registry.errors import BiaoshiError, InvalidInput, TooLarge, Unavailable
-from registry.identifier import Identifier, fold_case
-from registry.record.bulk import Bulk, Line, Tally, Terms
-from registry.record.shape import Shapes
-from registry.record.value import normalise
+from registry.record.bulk import Line
+from registry.record.changes import Change
 
 NDJSON = "application/x-ndjson"
 SURFACE = "stream"
 MAX_LINE = 1024 * 1024  # bytes
-CHUNK_LINES = 10_000
 CHUNK_BYTES = 8 * 1024 * 1024
 SLICE = 250  # lines or verdicts without letting other requests have their turn
 PAUSE = 0.5  # seconds without a byte: the client may wait for verdicts on what it sent
@@ -89,31 +85,54 @@ class ClientGone(Exception):
     """Nobody is left to tell verdicts to."""
 
 
+@dataclass(slots=True)
 class Chunk:
     """Lines that will be committed together, and those that could not be read."""
 
-    def __init__(self) -> None:
-        self.lines: dict[str, list[Line]] = {}
-        self.templated: list[TemplatedLine] = []
-        self.refusals: list[Refused] = []
-        self.count = 0
-        self.size = 0
-        self.last = 0  # number of its last line
+    lines: dict[str, list[Line]] = field(default_factory=dict)
+    templated: list[TemplatedLine] = field(default_factory=list)
+    changes: list[tuple[int, Change]] = field(default_factory=list)
+    refusals: list[Refused] = field(default_factory=list)
+    count: int = 0
+    size: int = 0
+    last: int = 0  # number of its last line
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of the lines of a chunk that could be read."""
+
+    counts: dict[str, int]
+    refusals: list[Refused]
+
+
+class Course(Protocol):
+    """What a stream is for: reads a line, and commits what a chunk of them asks for."""
 
     @property
-    def full(self) -> bool:
-        return self.count >= CHUNK_LINES or self.size >= CHUNK_BYTES
+    def outcomes(self) -> tuple[str, ...]:
+        """What may become of a line, `refused` apart."""
+
+    @property
+    def most(self) -> int:
+        """Lines of a chunk."""
+
+    def begin(self) -> None:
+        """Begin a chunk: what is remembered stays bounded."""
+
+    def add(self, number: int, text: bytes, chunk: Chunk) -> None:
+        """Read a line into the chunk. Raises what is wrong with it."""
+
+    async def commit(self, chunk: Chunk) -> Settled:
+        """Commit a chunk; when it returns, its verdicts are durable."""
 
 
 class LineReader:
     """Turns lines of JSON into lines of a chunk. Whatever is wrong with one harms no other."""
 
-    def __init__(self, bulk: Bulk, now: Callable[[], datetime]) -> None:
-        self._bulk = bulk
-        self._now = now
-        self._decode = msgspec.json.Decoder(Item).decode
+    def __init__(self, course: Course) -> None:
+        self._course = course
         self._number = 0
-        self._refresh()
 
     @property
     def count(self) -> int:
@@ -122,7 +141,7 @@ class LineReader:
     def take(self, texts: list[bytes], chunk: Chunk) -> None:
         """Read lines into a chunk. The numbers of lines go on from call to call, from 1."""
         if not chunk.count:
-            self._refresh()
+            self._course.begin()
         for text in texts:
             self._number += 1
             if self._number == 1:
@@ -130,7 +149,9 @@ class LineReader:
             if not text or text.isspace():
                 continue
             try:
-                self._add(text, chunk)
+                if len(text) > MAX_LINE:
+                    raise _too_long()
+                self._course.add(self._number, text, chunk)
             except BiaoshiError as error:
                 handle = "" if len(text) > MAX_LINE else named(text)  # a longer one may come cut
                 chunk.refusals.append(refused(self._number, handle, error))
@@ -138,48 +159,19 @@ class LineReader:
             chunk.size += len(text)
         chunk.last = self._number
 
-    def _refresh(self) -> None:
-        """Begin a chunk: its lines get the present time, and what is remembered stays bounded."""
-        self._shapes = Shapes(self._now())
-        self._canonical: dict[str, str] = {}
-
-    def _add(self, text: bytes, chunk: Chunk) -> None:
-        """Add a line to the chunk. Raises what is wrong with it."""
-        if len(text) > MAX_LINE:
-            raise TooLarge(f"a line has at most {MAX_LINE} bytes", field="line", rule="line-limit")
-        try:
-            item = self._decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            item = bodies.decode(text, Item)  # again, for its explanation
-        identifier = Identifier.parse(item.handle)
-        prefix = self._canonical.get(identifier.prefix)
-        if prefix is None:
-            prefix = self._canonical[identifier.prefix] = fold_case(identifier.prefix)
-        if item.template is not None or item.attributes is not None:
-            chunk.templated.append(TemplatedLine(self._number, identifier, item))
-            return
-        public = self._shapes.write(item.values)
-        if public is not None:
-            line = self._bulk.line(self._number, identifier, public)
-        else:
-            values = normalise(item.values, now=self._now())
-            line = self._bulk.long_line(self._number, identifier, values)
-        if prefix in chunk.lines:
-            chunk.lines[prefix].append(line)
-        else:
-            chunk.lines[prefix] = [line]
-
 
 class Stream:
     """One stream: reads, commits and answers."""
 
-    def __init__(self, request: web.Request, wiring: Wiring, terms: Terms) -> None:
+    def __init__(
+        self, request: web.Request, instruments: Instruments, course: Course, *, dry_run: bool
+    ) -> None:
         self._request = request
-        self._wiring = wiring
-        self._terms = terms
-        self._bulk = wiring.bulk
-        self._reader = LineReader(wiring.bulk, wiring.now)
-        self._totals = {"created": 0, "unchanged": 0, "revived": 0, "refused": 0}
+        self._instruments = instruments
+        self._course = course
+        self._dry_run = dry_run
+        self._reader = LineReader(course)
+        self._totals = dict.fromkeys((*course.outcomes, "refused"), 0)
         self._response = web.StreamResponse(
             headers={"Content-Type": NDJSON, "X-Request-Id": request[REQUEST_ID]}
         )
@@ -221,7 +213,8 @@ class Stream:
         async with aclosing(lines(self._request.content)) as slices:
             async for texts in slices:
                 self._reader.take(texts, chunk)
-                if chunk.full or (chunk.count and not texts):
+                full = chunk.count >= self._course.most or chunk.size >= CHUNK_BYTES
+                if full or (chunk.count and not texts):
                     yield chunk
                     chunk = Chunk()
                 else:
@@ -231,26 +224,19 @@ class Stream:
 
     async def _settle(self, chunk: Chunk) -> None:
         """Commit a chunk and tell what became of it."""
-        tally = await self._bulk.commit(self._terms, chunk.lines)
-        tally.add(await templated.commit(self._wiring, self._terms, chunk.templated))
-        refusals = [*chunk.refusals, *(refused(*refusal) for refusal in tally.refusals)]
+        settled = await self._course.commit(chunk)
+        refusals = [*chunk.refusals, *settled.refusals]
         refusals.sort(key=lambda one: one.line)
-        self._count(tally, len(refusals))
+        self._count(settled.counts | {"refused": len(refusals)})
         for part in _slices(refusals):
             await self._tell(part)
         await self._tell([Committed(chunk.last, self._totals)])
 
-    def _count(self, tally: Tally, refused: int) -> None:
-        outcomes = {
-            "created": tally.created,
-            "unchanged": tally.unchanged,
-            "revived": tally.revived,
-            "refused": refused,
-        }
-        for outcome, number in outcomes.items():
+    def _count(self, counts: dict[str, int]) -> None:
+        for outcome, number in counts.items():
             self._totals[outcome] += number
-            if not self._terms.dry_run:
-                self._wiring.instruments.verdicts.labels(SURFACE, outcome).inc(number)
+            if not self._dry_run:
+                self._instruments.verdicts.labels(SURFACE, outcome).inc(number)
 
     def _failed(self, error: Exception) -> Problem:
         """Log what a stream failed of; what its client is told."""
@@ -276,10 +262,10 @@ class Stream:
             raise ClientGone from None
 
 
-async def receive(request: web.Request, wiring: Wiring, terms: Terms) -> web.StreamResponse:
+async def receive(call: Call, course: Course, *, dry_run: bool = False) -> web.StreamResponse:
     """Answer a bulk stream."""
-    terms.actor.require_known()
-    return await Stream(request, wiring, terms).run()
+    call.actor.require_known()
+    return await Stream(call.request, call.wiring.instruments, course, dry_run=dry_run).run()
 
 
 async def _next(chunks: AsyncGenerator[Chunk, None]) -> Chunk | None:
@@ -330,6 +316,10 @@ async def _some(content: StreamReader) -> bytes | None:
 def _slices(items: list[T]) -> Iterator[list[T]]:
     for start in range(0, len(items), SLICE):
         yield items[start : start + SLICE]
+
+
+def _too_long() -> TooLarge:
+    return TooLarge(f"a line has at most {MAX_LINE} bytes", field="line", rule="line-limit")
 
 
 def _broken(told: str, rule: str) -> InvalidInput:

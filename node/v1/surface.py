@@ -7,6 +7,7 @@ from aiohttp import web
 from node.http.edge import problem_surface
 from node.v1 import (
     applications,
+    changes,
     codes,
     enterprises,
     identifiers,
@@ -28,6 +29,7 @@ OPERATIONS = (
     *codes.OPERATIONS,
     *templates.OPERATIONS,
     *identifiers.OPERATIONS,
+    *changes.OPERATIONS,
     *jobs.OPERATIONS,
     *uploads.OPERATIONS,
     *resolution.OPERATIONS,

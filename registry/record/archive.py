@@ -142,17 +142,26 @@ async def look_up(connection: Connection, form: Form, identifier: Identifier) ->
 
 
 class Archive:
-    """Reads records of this node within one transaction or on one connection."""
+    """Reads records of this node within one transaction or on one connection. One that remembers
+    reads each record once: for many questions that may take the state at the first of them."""
 
-    def __init__(self, connection: Connection, form: Form) -> None:
+    def __init__(self, connection: Connection, form: Form, *, remember: bool = False) -> None:
         self._connection = connection
         self._form = form
+        self._known: dict[str, tuple[Value, ...]] | None = {} if remember else None
 
     def canonical(self, handle: str) -> str:
         return self._form.canonical(handle)
 
     async def values(self, handle: str) -> tuple[Value, ...]:
         """All values of a live record; none where there is no such record here."""
+        if self._known is None:
+            return await self._read(handle)
+        if handle not in self._known:
+            self._known[handle] = await self._read(handle)
+        return self._known[handle]
+
+    async def _read(self, handle: str) -> tuple[Value, ...]:
         try:
             identifier = Identifier.parse(handle)
         except InvalidIdentifier:

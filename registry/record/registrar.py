@@ -8,7 +8,7 @@ as a new registration; a tombstone is revived.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from registry.access.actor import Actor
@@ -16,9 +16,6 @@ from registry.change.notice import Notice, Tell, to_nobody
 from registry.database import Connection, Database
 from registry.errors import (
     IdentifierExists,
-    IdentifierNotFound,
-    PrefixNotFound,
-    RevisionMismatch,
     ValueExists,
     ValueNotFound,
 )
@@ -26,9 +23,18 @@ from registry.identifier import Identifier
 from registry.leaf.leaf import Batch, owe
 from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
-from registry.record import permission, store
+from registry.record import store
+from registry.record.amendment import (
+    Record,
+    amended,
+    by_index,
+    generation_of,
+    not_found,
+    prefix_not_found,
+    require,
+)
 from registry.record.archive import Archive, Form
-from registry.record.creation import Creation, Wish, same, template_of
+from registry.record.creation import Creation, Wish, template_of
 from registry.record.registration import Method, Outcome, Registration, Verdict
 from registry.record.store import Action, Row
 from registry.record.tag import Tag
@@ -37,21 +43,6 @@ from registry.record.value import Value
 from registry.template.compiled import Compiled, kept
 
 MAX_LIST = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A locked record, live or not, with what its template is now."""
-
-    holding: Holding
-    identifier: Identifier
-    row: Row
-    template: Compiled | None
-    values: tuple[Value, ...]  # those from the template included
-
-    @property
-    def tag(self) -> Tag:
-        return Tag(self.row.revision, _generation(self.template))
 
 
 class _Undone(Exception):
@@ -124,12 +115,12 @@ class Registrar:
             values = registration.values
             row = self._form.row(holding.prefix_id, identifier, values, template)
             if expected is None and (created := await self._insert(tx, actor, holding, row)):
-                generation = _generation(template)
+                generation = generation_of(template)
                 return Verdict(identifier, Outcome.CREATED, 1, created, generation=generation)
             record = await self._locked(tx, holding, identifier)
             if not record.row.live:
                 await self._require(tx, actor, holding, (), Right.ADD_HANDLE)
-                _check_revision(record, expected)
+                record.check(expected)
                 return await self._change(tx, actor, record, row, Action.REVIVED, template)
             if not overwrite:
                 await self._require(tx, actor, holding, record.values, Right.ADD_HANDLE)
@@ -164,16 +155,9 @@ class Registrar:
             await self._require(tx, actor, record.holding, record.values, Right(0))
             present = {value.index for value in record.values}
             _check_indexes(present, values, removed, overwrite)
-            own = {value.index: value for value in self._form.values(record.row)}
-            given = values
-            if record.template is not None:
-                record.template.check_removable(removed, own)
-                given = record.template.check_values(values)
-            after = {index: value for index, value in own.items() if index not in removed}
-            after |= {value.index: value for value in given}
-            ordered = tuple(after[index] for index in sorted(after))
+            ordered = by_index(self._form, record, values, removed)
             verdict = await self._amend(tx, actor, record, ordered, record.template, expected)
-            return replace(verdict, added=bool(after.keys() - present))
+            return replace(verdict, added=not {value.index for value in values} <= present)
 
         return await self._committed(work)
 
@@ -188,7 +172,7 @@ class Registrar:
         async def work(tx: Connection) -> Verdict:
             record = await self._live(tx, identifier)
             await self._require(tx, actor, record.holding, record.values, Right.DELETE_HANDLE)
-            _check_revision(record, expected)
+            record.check(expected)
             after = replace(record.row, live=False, public=None, private=None, template_id=None)
             return await self._change(tx, actor, record, after, Action.WITHDRAWN, None)
 
@@ -224,27 +208,21 @@ class Registrar:
         self,
         tx: Connection,
         actor: Actor,
-        record: _Record,
+        record: Record,
         values: tuple[Value, ...],
         template: Compiled | None,
         expected: Tag | int | None,
     ) -> Verdict:
-        """Give a live record these values. Values that stay the same keep their time."""
-        before = record.row
-        stored = _keeping_times(self._form.values(before), values)
-        after = self._form.filled(before, stored, template)
-        whole = self._form.whole(after, template)
-        needed = permission.needed_for(record.values, whole)
-        await self._require(tx, actor, record.holding, record.values, needed)
-        permission.check_writable(record.values, whole)
-        _check_revision(record, expected)
-        if after.template_id == before.template_id and same(whole, record.values):
+        """Give a live record these values."""
+        archive = Archive(tx, self._form)
+        after = await amended(self._form, archive, actor, record, values, template, expected)
+        if after is None:
             return Verdict(
                 record.identifier,
                 Outcome.UNCHANGED,
-                before.revision,
-                before.batch_id,
-                generation=_generation(template),
+                record.row.revision,
+                record.row.batch_id,
+                generation=generation_of(template),
             )
         return await self._change(tx, actor, record, after, Action.AMENDED, template)
 
@@ -252,7 +230,7 @@ class Registrar:
         self,
         tx: Connection,
         actor: Actor,
-        record: _Record,
+        record: Record,
         after: Row,
         action: Action,
         template: Compiled | None,
@@ -263,7 +241,7 @@ class Registrar:
             Outcome[action.name],
             row.revision,
             row.batch_id,
-            generation=_generation(template),
+            generation=generation_of(template),
         )
 
     async def _require(
@@ -274,19 +252,13 @@ class Registrar:
         values: Iterable[Value],
         needed: Right,
     ) -> None:
-        """Raise unless the actor has some right here and all that are needed, and the prefix is
-        open. An operator may act on a closed prefix: what it may do is taking down."""
-        values = tuple(values)
-        archive = Archive(tx, self._form)
-        await permission.require(needed, actor, holding, values, archive)
-        if not actor.operator:
-            holding.require_open()
+        await require(Archive(tx, self._form), actor, holding, values, needed)
 
     async def _holding(self, tx: Connection, identifier: Identifier) -> Holding:
         text = identifier.canonical_prefix
         holding = (await prefixes.holdings(tx, [text])).get(text)
         if holding is None:
-            raise _prefix_not_found(identifier)
+            raise prefix_not_found(identifier)
         return holding
 
     async def _template(
@@ -296,32 +268,22 @@ class Registrar:
         templates = {} if wanted is None else await self._form.shelf.use(tx, [wanted])
         return template_of(registration, holding, templates)
 
-    async def _live(self, tx: Connection, identifier: Identifier) -> _Record:
+    async def _live(self, tx: Connection, identifier: Identifier) -> Record:
         """A locked live record. Raises IdentifierNotFound."""
         record = await self._locked(tx, await self._holding(tx, identifier), identifier)
         if not record.row.live:
-            raise _not_found(identifier)
+            raise not_found(identifier)
         return record
 
-    async def _locked(self, tx: Connection, holding: Holding, identifier: Identifier) -> _Record:
+    async def _locked(self, tx: Connection, holding: Holding, identifier: Identifier) -> Record:
         suffix = identifier.canonical_suffix(self._form.case_sensitive)
         row = (await store.rows(tx, holding.prefix_id, [suffix], lock=True)).get(suffix)
         if row is None:
-            raise _not_found(identifier)
+            raise not_found(identifier)
         template = None
         if row.template_id is not None:
             template = await self._form.shelf.current(tx, row.template_id)
-        return _Record(holding, identifier, row, template, self._form.whole(row, template))
-
-
-def _keeping_times(old: Sequence[Value], new: Sequence[Value]) -> tuple[Value, ...]:
-    before = {value.index: value for value in old}
-
-    def kept(value: Value) -> Value:
-        was = before.get(value.index)
-        return was if was and was.same_content(value) else value
-
-    return tuple(kept(value) for value in new)
+        return Record(holding, identifier, row, template, self._form.whole(row, template))
 
 
 def _check_indexes(
@@ -335,31 +297,3 @@ def _check_indexes(
     clash = {value.index for value in values} & (taken - removed)
     if clash and not overwrite:
         raise ValueExists(f"Index conflict for {min(clash)}", field="index", rule="value-exists")
-
-
-def _generation(template: Compiled | None) -> int | None:
-    return None if template is None else template.generation
-
-
-def _check_revision(record: _Record, expected: Tag | int | None) -> None:
-    if expected is None:
-        return
-    tag = Tag(expected) if isinstance(expected, int) else expected
-    if not tag.fits(record.tag):
-        raise RevisionMismatch(
-            f"the record is at revision {record.tag}, not {tag}",
-            field="If-Match",
-            rule="revision",
-        )
-
-
-def _prefix_not_found(identifier: Identifier) -> PrefixNotFound:
-    return PrefixNotFound(
-        f"the prefix {identifier.prefix} does not live here",
-        field="handle",
-        rule="prefix-not-found",
-    )
-
-
-def _not_found(identifier: Identifier) -> IdentifierNotFound:
-    return IdentifierNotFound(f"there is no {identifier}", field="handle", rule="not-found")

@@ -32,10 +32,21 @@ class UploadBroken(Unavailable):
 
 
 class Sending:
-    """One file on its way. `told` hears of every list that was answered, with its length."""
+    """One file on its way to `path`. `told` hears of every list that was answered, with its length.
+    With one list in flight, what stands further down is done later."""
 
-    def __init__(self, client: NodeClient, refusals: Refusals, told: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        client: NodeClient,
+        refusals: Refusals,
+        told: Callable[[int], None],
+        *,
+        path: str = "/v1/identifiers",
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
         self._client = client
+        self._path = path
+        self._in_flight = in_flight
         self._refusals = refusals
         self._told = told
         self.totals: Counter[str] = Counter()
@@ -55,7 +66,7 @@ class Sending:
         under_way: deque[tuple[list[Line], asyncio.Task[list[dict[str, Any]]]]] = deque()
         for lines, body in _lists(source.lines()):
             under_way.append((lines, group.create_task(self._post(body))))
-            if len(under_way) >= IN_FLIGHT:
+            if len(under_way) >= self._in_flight:
                 await self._settle(*under_way.popleft())
         while under_way:
             await self._settle(*under_way.popleft())
@@ -73,7 +84,7 @@ class Sending:
                 on=_passes, attempts=ATTEMPTS, timeout=RETRY_SECONDS, wait_initial=0.2, wait_max=15
             ):
                 with attempt:
-                    answer = await self._client.post("/v1/identifiers", body)
+                    answer = await self._client.post(self._path, body)
                     return list(answer["results"])
         except (NodeRefused, NodeUnreachable) as error:
             if not _passes(error):
@@ -81,7 +92,7 @@ class Sending:
             done = sum(self.totals.values())
             raise UploadBroken(
                 f"{error.detail}; {done:,} lines were answered before. Give the same command "
-                "again: what is registered stays as it is"
+                "again: what is done already stays as it is"
             ) from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 

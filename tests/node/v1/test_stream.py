@@ -27,9 +27,12 @@ from yarl import URL
 from node.embedded.postgres import EmbeddedPostgres
 from node.http.body import InvalidJson
 from node.v1 import stream
+from node.v1.registering import Registering
 from registry.access.actor import console
 from registry.errors import InvalidInput
 from registry.identifier import Identifier
+from registry.record.bulk import Terms
+from registry.record.registration import Method
 from tests.node.live import OTHER, Enterprise, Live
 
 BOM = b"\xef\xbb\xbf"
@@ -950,11 +953,13 @@ def test_what_a_refusal_tells_is_bounded() -> None:
 
 async def test_what_a_reader_remembers_is_bounded(live: Live) -> None:
     """Prefixes and shapes are forgotten with each chunk."""
-    reader = stream.LineReader(live.node.wiring.bulk, live.node.wiring.now)
+    terms = Terms(console(), Method.STREAM)
+    course = Registering(live.node.wiring, terms)
+    reader = stream.LineReader(course)
     for start in range(0, 3_000, 1_000):
         chunk = stream.Chunk()
         reader.take([line(f"88.{n}.1/x") for n in range(start, start + 1_000)], chunk)
-        assert len(reader._canonical) == 1_000
+        assert len(course._canonical) == 1_000
     assert reader.count == 3_000
 
 
