@@ -28,11 +28,14 @@ def settings(settings: Settings) -> Settings:
 
 
 # A list judges each item: refusing one is not refusing the request.
-CONFIGURATION = """
+CONFIGURATION = "".join(
+    f"""
 [[operations]]
-include-name = "POST /v1/identifiers"
+include-name = "POST {path}"
 checks.negative_data_rejection.enabled = false
 """
+    for path in ("/v1/identifiers", "/v1/amendments", "/v1/withdrawals")
+)
 
 
 async def run(live: Live, key: str, folder: Path, *, examples: int, seed: int) -> tuple[int, str]:

@@ -411,7 +411,7 @@ async def test_every_bad_line_is_refused_and_harms_no_neighbour(
     pieces: int,
 ) -> None:
     """However lines are put together in chunks, and bytes in segments."""
-    monkeypatch.setattr(stream, "CHUNK_LINES", chunk)
+    monkeypatch.setattr(Registering, "most", chunk)
     monkeypatch.setattr(stream, "SLICE", slices)
     foreign = await live.enterprise(OTHER)
     case = mixture(owner.prefix, foreign.prefix)
@@ -437,7 +437,7 @@ async def test_a_bad_line_alone_and_last(live: Live, owner: Enterprise) -> None:
 async def test_segments_cut_anywhere(
     live: Live, owner: Enterprise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "CHUNK_LINES", 3)
+    monkeypatch.setattr(Registering, "most", 3)
     texts = [
         BOM + line(f"{owner.prefix}/灯").rstrip() + b"\r",
         b"",
@@ -794,7 +794,7 @@ async def test_a_suspended_enterprise_is_refused_from_the_next_chunk_on(
 async def test_a_client_that_vanishes_leaves_whole_chunks(
     live: Live, owner: Enterprise, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    monkeypatch.setattr(stream, "CHUNK_LINES", 1_000)
+    monkeypatch.setattr(Registering, "most", 1_000)
     requests = 'biaoshi_requests_total{operation="registerIdentifiers"'
     with capture_logs() as logs:
         async with sending(live, owner.key) as sender:
@@ -823,7 +823,7 @@ async def test_a_client_that_vanishes_without_reading(
     live: Live, owner: Enterprise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Verdicts that nobody takes fail the stream, and nothing else."""
-    monkeypatch.setattr(stream, "CHUNK_LINES", 50)
+    monkeypatch.setattr(Registering, "most", 50)
     requests = 'biaoshi_requests_total{operation="registerIdentifiers"'
     with capture_logs() as logs:
         for _ in range(5):
