@@ -178,7 +178,7 @@ def _assemble(
         grants=Grants(database, once, _now),
         registrar=registrar,
         bulk=bulk,
-        changes=Changes(database, form),
+        changes=Changes(database, form, cache.hear),
         singles=singles,
         jobs=Jobs(database, once, form, worker.wake),
         reception=Reception(each=UPLOADS_EACH, altogether=UPLOADS_ALTOGETHER),

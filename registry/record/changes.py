@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from registry.access.actor import Actor
+from registry.change.notice import Notice, Tell, to_nobody
 from registry.database import Connection, Database
 from registry.errors import BiaoshiError
 from registry.identifier import Identifier
@@ -64,9 +65,11 @@ class Changes:
     """Safe to share between tasks. Every call is one transaction; when it returns, its verdicts are
     durable."""
 
-    def __init__(self, database: Database, form: Form) -> None:
+    def __init__(self, database: Database, form: Form, tell: Tell = to_nobody) -> None:
+        """`tell` hears of changes as soon as they are committed, before their caller."""
         self._database = database
         self._form = form
+        self._tell = tell
 
     async def make(
         self, actor: Actor, changes: Sequence[Change], *, dry_run: bool = False
@@ -81,9 +84,16 @@ class Changes:
             return verdicts
 
         try:
-            return await self._database.transaction(work)
+            verdicts = await self._database.transaction(work)
         except _Undone as undone:
             return undone.verdicts
+        self._tell(Notice(identifiers=tuple(self._changed(verdicts))))
+        return verdicts
+
+    def _changed(self, verdicts: Sequence[Verdict]) -> Iterator[str]:
+        for verdict in verdicts:
+            if verdict.outcome in (Outcome.AMENDED, Outcome.WITHDRAWN):
+                yield verdict.identifier.canonical(self._form.case_sensitive)
 
 
 @dataclass(frozen=True, slots=True)
