@@ -18,6 +18,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from metrics.instruments import Instruments
+from metrics.log.keys import LogKeys
 from node import foundation, health, housekeeping
 from node.handle_json import surface as handle_json
 from node.http.client import Clients
@@ -25,6 +26,8 @@ from node.http.edge import make_edge
 from node.http.reception import Reception
 from node.http.throttle import REDIS_PATIENCE, Throttle
 from node.keeper import Keeper, Work
+from node.log import serving as log_serving
+from node.log.wiring import certified_log, commit_to_keys, load_keys
 from node.recorder import Recorder, open_recorder
 from node.settings import Settings
 from node.snms import surface as snms
@@ -72,7 +75,7 @@ from resolver.records import Records
 from resolver.recursive import Bounds, RecursiveLink
 from resolver.referral import Directory, FirstOf, OwnPrefixes
 
-SURFACES = (v1.SURFACE, handle_json.SURFACE, snms.SURFACE, handle_json.SITE)
+SURFACES = (v1.SURFACE, handle_json.SURFACE, snms.SURFACE, log_serving.SURFACE, handle_json.SITE)
 
 # The uplink's sender tries again by itself, and a resolution must not wait: neither needs the
 # client to insist for long.
@@ -107,14 +110,17 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
         )
         async with database.connection() as connection:
             await foundation.check(connection, settings)
+        log_keys = load_keys(settings)
+        await commit_to_keys(settings, log_keys, database, _now)
         redis = _redis(settings)
         if redis is not None:
             stack.push_async_callback(redis.aclose)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         sealing = SealingKey.load(Path(settings.sealing_key_file))
         recorder = await stack.enter_async_context(open_recorder(settings, database, sealing))
-        form = Form(settings.case_sensitive, sealing)
-        yield _assemble(settings, database, redis, session, form, recorder)
+        leaves = log_keys.leaf.material if log_keys else None
+        form = Form(settings.case_sensitive, sealing, leaves=leaves)
+        yield _assemble(settings, database, redis, session, form, recorder, log_keys)
 
 
 def _assemble(
@@ -124,6 +130,7 @@ def _assemble(
     session: aiohttp.ClientSession,
     form: Form,
     recorder: Recorder,
+    log_keys: LogKeys | None,
 ) -> Node:
     instruments = Instruments(VERSION)
     once = OnceRunner(database, form.sealing)
@@ -138,6 +145,7 @@ def _assemble(
     )
     catalogue = Catalogue(database, form, _now)
     national = _national_node(settings, session)
+    log = certified_log(settings, log_keys, database, session, national, _now)
     sender = Sender(database, prefixes, national, instruments) if national else None
     records = Records(lookups, cache)
     local = LocalLink(catalogue, records)
@@ -196,6 +204,7 @@ def _assemble(
             f"{socket.gethostname()} {os.getpid()}",
             instruments.keeper_up.set,
         ),
+        log=log,
     )
     # Two committers: one group forms while the other's commit reaches the disk. Two workers: a
     # small job need not wait for a large file to be opened.
@@ -210,6 +219,8 @@ def _assemble(
     background += [Feed(settings.database_url, cache).run, *[lookups.run] * LOOKUPS]
     if sender:
         keeping.append(sender.run)
+    if log:
+        keeping.append(log.keeping.run)
     return Node(_application(wiring), wiring, tuple(background), tuple(keeping))
 
 
@@ -218,7 +229,7 @@ def _application(wiring: Wiring) -> web.Application:
     app[WIRING] = wiring
     app.on_shutdown.append(_end_watches)
     app.add_routes([*health.routes(), *v1.routes(), *docs.routes(v1.OPERATIONS, version=VERSION)])
-    app.add_routes([*handle_json.routes(), *snms.routes()])
+    app.add_routes([*handle_json.routes(), *snms.routes(), *log_serving.routes()])
     return app
 
 

@@ -6,6 +6,7 @@
 <data>/sealing.key     seals secrets in the database
 <data>/journal         resolutions on their way into the database
 <data>/national.pem    signs requests to the national node
+<data>/log-keys        the keys of the certified log
 <data>/node.log        the node's log, and node.log.1 the one before
 <data>/demo.json       addresses and keys of the demonstration
 """
@@ -24,6 +25,9 @@ from typing import TextIO
 
 import uvloop
 
+from metrics.log import keys as log_keys
+from metrics.log import sm2
+from metrics.log.keys import LogKeys
 from node import foundation
 from node.app import Node, open_node
 from node.embedded.error import EmbeddedPostgresError
@@ -40,6 +44,9 @@ from registry.errors import Unavailable
 
 HOST = "127.0.0.1"
 SECONDARY = "88.118"
+# No operational witness knows a log of this name, so what a demonstration registers can never be
+# cosigned as real.
+LOG_ORIGIN = "demo.invalid/88.118"
 APP_ID = "biaoshi"
 LOG_LIMIT = 64 * 1024 * 1024  # bytes, looked at when starting
 WATCH_SECONDS = 1.0
@@ -90,7 +97,13 @@ def run(folder: Path, ports: Ports, review_seconds: float, visit: Visit) -> bool
     return True
 
 
-def settings_of(folder: Path, database_url: str, port: int, national_node_url: str) -> Settings:
+def settings_of(
+    folder: Path,
+    database_url: str,
+    port: int,
+    national_node_url: str,
+    witness_key: str | None = None,
+) -> Settings:
     """The settings of a node that runs from a data folder."""
     return Settings(
         database_url=database_url,
@@ -102,6 +115,9 @@ def settings_of(folder: Path, database_url: str, port: int, national_node_url: s
         national_node_app_id=APP_ID,
         national_node_key_file=str(folder / "national.pem"),
         journal_folder=str(folder / "journal"),
+        national_node_witness_key=witness_key,
+        log_keys_folder=str(folder / "log-keys"),
+        log_origin=LOG_ORIGIN,
         allow_private_addresses=True,  # all nodes of the demonstration are on this machine
     )
 
@@ -111,7 +127,7 @@ async def _run(
 ) -> None:
     cancel_on_signals()
     async with _sandbox(folder, ports, review_seconds) as sandbox:
-        settings = settings_of(folder, server.url, ports.node, sandbox.url)
+        settings = settings_of(folder, server.url, ports.node, sandbox.url, sandbox.witness_key)
         await foundation.prepare(settings)
         async with (
             open_node(settings) as node,
@@ -182,6 +198,7 @@ async def _sandbox(
     file = folder / "national.pem"
     key = load_key(file) if file.exists() else create_key(file)
     here = ServicePort(Protocol.HTTP, ports.node)
+    logs = _log_keys(folder / "log-keys")
     sandbox = await start_sandbox(
         SandboxSettings(
             data_folder=folder / "sandbox",
@@ -191,6 +208,8 @@ async def _sandbox(
                     public_key=key.public_key().public_bytes_raw(),
                     shr_prefix=SECONDARY,
                     routing=(RoutingItem(CodeSystem.VAA, SECONDARY, IpType.IPV4, HOST, (here,)),),
+                    log_origin=LOG_ORIGIN,
+                    log_keys=logs.public_keys,
                 ),
             ),
             host=HOST,
@@ -204,6 +223,13 @@ async def _sandbox(
         yield sandbox
     finally:
         await sandbox.stop()
+
+
+def _log_keys(folder: Path) -> LogKeys:
+    """The keys of the demonstration's log, made the first time."""
+    if folder.exists():
+        return LogKeys.load(folder)
+    return log_keys.create(folder, with_sm2=sm2.available())
 
 
 async def _watch(server: EmbeddedPostgres) -> None:

@@ -7,6 +7,7 @@ BIAOSHI_DEBUG in the environment, which are the command line's own.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,9 @@ ENVIRONMENT = "BIAOSHI_"
 LISTS = frozenset({"trusted_proxies", "own_networks", "canaries"})
 # Not settings of a node: what the command line reads when it speaks to one, or fails.
 CLIENT_VARIABLES = frozenset({"BIAOSHI_URL", "BIAOSHI_KEY", "BIAOSHI_DEBUG"})
+
+LISTS = frozenset({"trusted_proxies", "log_witnesses"})
+_ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*(/[A-Za-z0-9._~-]+)*")
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -63,6 +67,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     national_node_key_file: Annotated[
         str | None, _about("PEM file with the Ed25519 key that signs requests to it")
     ] = None
+    national_node_witness_key: Annotated[
+        str | None,
+        _about("Verifier key with which the national node cosigns the log; none: it is not asked"),
+    ] = None
+    log_keys_folder: Annotated[
+        str | None,
+        _about("Folder with the keys of the certified log (`biaoshi keys create`); none: no log"),
+    ] = None
+    log_origin: Annotated[
+        str | None,
+        _about("What the logs' names begin with, such as id.city.example/log; fixed for ever"),
+    ] = None
+    log_seconds: Annotated[Seconds, _about("Time between two checkpoints of the log")] = 1.0
+    log_witnesses: Annotated[
+        tuple[str, ...],
+        _about("Further witnesses of the log, each as its URL, a blank and its verifier key"),
+    ] = ()
+    log_cosignatures: Annotated[
+        Annotated[int, Meta(ge=0, le=16)],
+        _about("Cosignatures that a checkpoint is served with, or as many as there are witnesses"),
+    ] = 1
     trusted_proxies: Annotated[
         tuple[str, ...],
         _about("Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed"),
@@ -130,6 +155,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"secondary_prefix: {error.detail}") from None
         if (self.national_node_url is None) != (self.national_node_key_file is None):
             raise ValueError("national_node_url and national_node_key_file go together")
+        if (self.log_keys_folder is None) != (self.log_origin is None):
+            raise ValueError("log_keys_folder and log_origin go together")
+        if self.log_origin is not None and not _ORIGIN.fullmatch(self.log_origin):
+            raise ValueError("log_origin: a host and a path, without scheme, blanks or plus signs")
 
 
 def load(file: Path | None, environment: Mapping[str, str]) -> Settings:

@@ -14,6 +14,7 @@ from node.http.client import Clients
 from node.http.reception import Reception
 from node.http.throttle import Throttle
 from node.keeper import Keeper
+from node.log.wiring import CertifiedLog
 from node.recorder import Recorder
 from node.settings import Settings
 from node.uplink.sender import Sender
@@ -79,6 +80,7 @@ class Wiring:
     now: Callable[[], datetime]
     uplink: Sender | None  # None where no national node is configured
     keeper: Keeper
+    log: CertifiedLog | None  # None where no certified log is kept
 
 
 WIRING = web.AppKey("wiring", Wiring)

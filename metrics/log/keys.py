@@ -42,6 +42,11 @@ class LogKeys:
     ed25519: tuple[Ed25519PrivateKey, ...]
     sm2: tuple[sm2.PrivateKey, ...] = ()
 
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The Ed25519 keys that sign, raw: what a witness must know."""
+        return tuple(key.public_key().public_bytes_raw() for key in self.ed25519)
+
     def signers(self, origin: str) -> tuple[Signer, ...]:
         """Who signs the checkpoints of one log. Its name is the log's origin."""
         return (

@@ -20,6 +20,7 @@ from node.sandbox.prefixes import Prefixes
 from node.sandbox.referral import Referrals
 from node.sandbox.settings import KnownNode, SandboxSettings
 from node.sandbox.store import SandboxStore
+from node.sandbox.witness import WitnessDesk
 from node.uplink.messages import CodeSystem, IpType, Protocol, RoutingItem, ServicePort
 
 MANAGEMENT_HOST = "127.0.0.1"
@@ -32,6 +33,7 @@ class RunningSandbox(msgspec.Struct, frozen=True, kw_only=True):
     management_url: str
     foreign_url: str  # another city's node; Handle JSON below /api/handles/
     foreign_example: str  # an identifier it answers for
+    witness_key: str  # verifier key with which the national node cosigns checkpoints
     resources: AsyncExitStack
 
     async def stop(self) -> None:
@@ -47,6 +49,7 @@ async def start_sandbox(
         store = SandboxStore(settings.data_folder)
         resources.callback(store.close)
         controls = Controls(review=settings.review)
+        witness = WitnessDesk(settings.data_folder, settings.applications, store, clock)
 
         foreign = ForeignNode(lambda: controls.foreign)
         foreign_at = await _listen(
@@ -55,7 +58,7 @@ async def start_sandbox(
         known = (_foreign_node(settings, foreign_at.port), *settings.known_nodes)
 
         def make_national() -> web.Application:
-            return national_application(settings, known, store, controls, clock)
+            return national_application(settings, known, store, controls, witness, clock)
 
         national_at = await _listen(resources, make_national, settings.host, settings.port)
         management = Management(controls, store, national_at, clock)
@@ -67,6 +70,7 @@ async def start_sandbox(
             management_url=management_at.url,
             foreign_url=foreign_at.url,
             foreign_example=EXAMPLE,
+            witness_key=str(witness.verifier),
             resources=resources.pop_all(),
         )
 
@@ -76,6 +80,7 @@ def national_application(
     known: tuple[KnownNode, ...],
     store: SandboxStore,
     controls: Controls,
+    witness: WitnessDesk,
     clock: Callable[[], float],
 ) -> web.Application:
     """The national node itself. Every part of its contract adds its routes here."""
@@ -83,6 +88,7 @@ def national_application(
     app = web.Application(middlewares=gate.middlewares(), client_max_size=MAX_BODY)
     app.add_routes(Prefixes(store, controls, clock).routes())
     app.add_routes(Referrals(settings.applications, known, store, controls, clock).routes())
+    app.add_routes(witness.routes())
     return app
 
 

@@ -18,6 +18,10 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     # Where the node itself answers (table 2), for prefixes hosted there. Filings without routing
     # of their own are refused while this is empty.
     routing: tuple[RoutingItem, ...] = ()
+    # What the names of its logs begin with, and the Ed25519 keys that sign them. Without these its
+    # checkpoints are not cosigned.
+    log_origin: str = ""
+    log_keys: tuple[bytes, ...] = ()
 
 
 class KnownNode(msgspec.Struct, frozen=True):

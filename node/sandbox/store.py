@@ -2,7 +2,8 @@
 
 Every method is one transaction, committed when it returns. Calls are synchronous and short, and
 come from one event loop, so two never interleave. A killed process loses nothing that was
-answered; a power cut may lose the last moments (WAL with synchronous=NORMAL), which a mock may.
+answered; a power cut may lose the last moments (WAL with synchronous=NORMAL), which a mock may,
+but for checkpoints that it cosigned.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from metrics.log.checkpoint import Checkpoint
 from node.uplink.messages import PrefixFiling, Verdict
 
 FILE_NAME = "sandbox.sqlite3"
@@ -112,6 +114,25 @@ class SandboxStore:
                 (app_id, nonce, now),
             )
         return used.rowcount == 1
+
+    def seen(self, origin: str) -> tuple[int, bytes] | None:
+        """Size and root of the last checkpoint of a log that was cosigned."""
+        row: tuple[int, bytes] | None = self._db.execute(
+            "SELECT size, root FROM checkpoint WHERE origin = ?", (origin,)
+        ).fetchone()
+        return row
+
+    def remember(self, checkpoint: Checkpoint, note: str) -> None:
+        """Written through to the disk: a witness that forgets is none."""
+        self._db.execute("PRAGMA synchronous = FULL")
+        with self._db:
+            self._db.execute(
+                "INSERT INTO checkpoint (origin, size, root, note) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root,"
+                " note = excluded.note",
+                (checkpoint.origin, checkpoint.size, checkpoint.root, note),
+            )
+        self._db.execute("PRAGMA synchronous = NORMAL")
 
     def _migrate(self) -> None:
         """Run the numbered schema files this file has not seen; user_version is the last one."""

@@ -164,7 +164,7 @@ class NationalNodeClient:
                 method,
                 url,
                 data=body or None,
-                headers=self._headers(method, url, body),
+                headers=self.signed_headers(method, url, body),
                 timeout=aiohttp.ClientTimeout(total=self._node.attempt_seconds),
                 allow_redirects=False,
             ) as response:
@@ -176,7 +176,12 @@ class NationalNodeClient:
         except aiohttp.ClientError as error:
             raise _TryAgain(f"{type(error).__name__}: {error}") from error
 
-    def _headers(self, method: str, url: URL, body: bytes) -> dict[str, str]:
+    def address(self, path: str) -> URL:
+        """Where a path of the contract is."""
+        return _join(self._base, path, None)
+
+    def signed_headers(self, method: str, url: URL, body: bytes) -> dict[str, str]:
+        """For one request, which says when it was made and is taken once."""
         headers = sign(
             self._key,
             app_id=self._node.app_id,

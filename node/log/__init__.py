@@ -1,0 +1,1 @@
+"""The certified log in the running program: its keeper's work, its witnesses, its addresses."""
