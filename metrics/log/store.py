@@ -15,7 +15,7 @@ from metrics.log.tile import Tile
 from registry.database import Connection
 from registry.leaf.leaf import Batch
 
-SEQUENCER = 0x6269_616F_7368_6902  # "biaoshi", 2: held by a transaction that makes a log grow
+SEQUENCER = 0x6269_616F_7368_6930  # "biaoshi", 0x30: held by a transaction that makes a log grow
 
 
 @dataclass(frozen=True, slots=True)
