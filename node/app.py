@@ -55,6 +55,7 @@ from registry.job.watcher import Watcher
 from registry.job.worker import JobWork, Shift, Worker
 from registry.prefix.prefixes import Prefixes
 from registry.public.lookups import Lookups
+from registry.query.queries import Queries
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally
 from registry.record.catalogue import Catalogue
@@ -193,6 +194,7 @@ def _assemble(
         reports=Reports(database, form.sealing, works),
         watcher=watcher,
         catalogue=catalogue,
+        queries=Queries(database, case_sensitive=settings.case_sensitive),
         records=records,
         local=local,
         chain=Chain([local, _recursive(settings, session, catalogue, national)]),

@@ -28,6 +28,7 @@ from registry.job.jobs import Jobs
 from registry.job.report import Reports
 from registry.job.watcher import Watcher
 from registry.prefix.prefixes import Prefixes
+from registry.query.queries import Queries
 from registry.record.archive import Form
 from registry.record.bulk import Bulk
 from registry.record.catalogue import Catalogue
@@ -73,6 +74,7 @@ class Wiring:
     reports: Reports  # what became of every line of a job
     watcher: Watcher  # of jobs
     catalogue: Catalogue
+    queries: Queries
     records: Records  # as anyone may read them
     local: LocalLink  # this node's own records alone
     chain: Chain  # the local link, then recursion

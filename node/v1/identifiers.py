@@ -19,7 +19,6 @@ from node.v1.operation import Call, Operation, Reply
 from node.v1.registering import Registering
 from node.v1.result import Result, Results, count, result_of, totals_of, unread
 from node.v1.stream import NDJSON, receive
-from node.v1.types import Limit, Page
 from registry import errors
 from registry.errors import (
     BiaoshiError,
@@ -58,11 +57,6 @@ class Record(msgspec.Struct, frozen=True):
     values: tuple[Value, ...]
 
 
-class Listed(msgspec.Struct, frozen=True):
-    handle: str
-    revision: int
-
-
 class ListOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revive: Annotated[bool, Meta(description="Bring withdrawn identifiers back")] = False
     dry_run: Annotated[bool, Meta(description="Judge everything, write nothing (streams only)")] = (
@@ -72,19 +66,6 @@ class ListOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class PutOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revive: Annotated[bool, Meta(description="Bring a withdrawn identifier back")] = False
-
-
-class IdentifierList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    prefix: Annotated[str, Meta(min_length=1, max_length=64)]
-    after: Annotated[str, Meta(max_length=255, description="Continue behind this suffix")] = ""
-    limit: Limit = 100
-
-
-async def listed(call: Call) -> Reply:
-    query = call.query
-    rows = await call.wiring.catalogue.page(call.actor, query.prefix, query.after, query.limit)
-    items = [Listed(handle, row.revision) for handle, row in rows]
-    return Reply(Page(items, rows[-1][1].suffix if len(rows) == query.limit else None))
 
 
 async def registered(call: Call) -> Reply:
@@ -249,17 +230,6 @@ _WRITE = (
 )
 
 OPERATIONS = (
-    Operation(
-        name="listIdentifiers",
-        tag=TAG,
-        summary="List a prefix's identifiers",
-        method="GET",
-        path="/v1/identifiers",
-        handler=listed,
-        query=IdentifierList,
-        answer=Page[Listed],
-        errors=(errors.PrefixNotFound,),
-    ),
     Operation(
         name="registerIdentifiers",
         tag=TAG,

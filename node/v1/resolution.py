@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -10,10 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from metrics.journal.entry import Surface
-from node.http import body as bodies
 from node.http.staleness import staleness
 from node.v1.operation import Call, Operation, Reply
-from node.v1.types import Limit, in_utc
+from node.v1.types import Limit, Moment, moment_of
 from registry import errors
 from registry.access import store as access
 from registry.access.actor import anonymous
@@ -42,23 +40,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recursive: Annotated[bool, Meta(description="Ask other nodes where it lives elsewhere")] = True
 
 
-# Text, since the lax conversion of query parameters would take any number for a time.
-Moment = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}(Z|[+-][0-9]{2}:[0-9]{2})$",
-        description="Entries older than this time, such as 2026-01-01T00:00:00Z",
-    ),
-]
-
-
 class AuditOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    before: Moment | None = None
+    before: Annotated[
+        Moment | None,
+        Meta(description="Entries older than this time, such as 2026-01-01T00:00:00Z"),
+    ] = None
     limit: Limit = 100
-
-
-class _Before(msgspec.Struct, frozen=True):
-    before: datetime
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -105,7 +92,7 @@ async def resolved(call: Call) -> Reply:
 async def audited(call: Call) -> Reply:
     call.actor.require_operator()
     text = call.query.before
-    before = in_utc(bodies.convert({"before": text}, _Before).before, "before") if text else None
+    before = moment_of(text, "before") if text else None
     async with call.wiring.database.connection() as connection:
         entries = await access.audit_trail(connection, before=before, limit=call.query.limit)
     return Reply(entries)

@@ -10,7 +10,6 @@ from registry.access.actor import Actor, Role
 from registry.database import Connection, Database, storable
 from registry.errors import (
     IdentifierNotFound,
-    InvalidInput,
     NotAuthenticated,
     NotPermitted,
     PrefixNotFound,
@@ -113,18 +112,6 @@ class Catalogue:
             rights = await permission.rights(actor, found.holding, values, archive)
         history = History(self._form, row, found.registered_at, generations)
         return history.events(changes, bool(rights & Right.READ_VALUE))
-
-    async def page(
-        self, actor: Actor, prefix: str, after: str, limit: int
-    ) -> list[tuple[str, Row]]:
-        """Live records of a prefix above a canonical suffix, with their identifiers."""
-        async with self._database.connection() as connection:
-            holding = await self._holding(connection, prefix)
-            actor.require_reader(holding.enterprise_id)
-            if not storable(after):
-                raise InvalidInput("no suffix looks like this", field="after", rule="after-text")
-            rows = await store.page(connection, holding.prefix_id, after, limit)
-        return [(f"{prefix}/{row.spelling}", row) for row in rows]
 
     async def numbered_page(
         self, actor: Actor, prefix: str, number: int, size: int

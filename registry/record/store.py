@@ -335,20 +335,6 @@ async def history(
     ]
 
 
-async def page(connection: Connection, prefix_id: int, after: str, limit: int) -> list[Row]:
-    """Live records of a prefix in order of their canonical suffix, those above `after`."""
-    records = await connection.fetch(
-        """SELECT batch_id, prefix_id, revision, suffix, suffix_shown, public_values,
-                  private_values, template_id
-             FROM identifier WHERE prefix_id = $1 AND suffix > $2 AND revision > 0
-            ORDER BY suffix LIMIT $3""",
-        prefix_id,
-        after,
-        limit,
-    )
-    return [row_of(record) for record in records]
-
-
 async def numbered_page(
     connection: Connection, prefix_id: int, offset: int, limit: int
 ) -> list[str]:

@@ -12,7 +12,6 @@ from registry.access.actor import Actor, Role, Scope, anonymous
 from registry.enterprise.enterprises import Enterprises
 from registry.errors import (
     IdentifierNotFound,
-    InvalidInput,
     NotAuthenticated,
     NotPermitted,
     PrefixNotFound,
@@ -177,17 +176,6 @@ class TestPages:
             page = await catalogue.numbered_page(lamps.actor, lamps.prefix, 0, size)
             assert page == (9, stock[:2])
 
-    async def test_by_suffix(self, catalogue: Catalogue, lamps: Any, stock: list[str]) -> None:
-        seen: list[str] = []
-        after = ""
-        while page := await catalogue.page(lamps.actor, lamps.prefix, after, 4):
-            seen += [identifier for identifier, _ in page]
-            after = page[-1][1].suffix
-        assert seen == stock
-        with pytest.raises(InvalidInput) as refused:
-            await catalogue.page(lamps.actor, lamps.prefix, "a\0", 4)
-        assert refused.value.field == "after"
-
     async def test_for_whom(
         self,
         catalogue: Catalogue,
@@ -202,25 +190,17 @@ class TestPages:
         await prefixes.set_administrators(lamps.actor, lamps.prefix, [lister])
         for actor in (operator, _identity("88.9.9/A")):
             assert (await catalogue.numbered_page(actor, lamps.prefix, 0, 1))[0] == 9
-        assert await catalogue.page(operator, lamps.prefix, "", 9)
         for attempt in (
             catalogue.numbered_page(stranger.actor, lamps.prefix, 0, 0),
             catalogue.numbered_page(_identity("88.9.9/B"), lamps.prefix, 0, 0),
-            catalogue.page(stranger.actor, lamps.prefix, "", 9),
         ):
             with pytest.raises(NotPermitted):
                 await attempt
-        for attempt in (
-            catalogue.numbered_page(anonymous(), lamps.prefix, 0, 0),
-            catalogue.page(anonymous(), lamps.prefix, "", 9),
-        ):
-            with pytest.raises(NotAuthenticated):
-                await attempt
+        with pytest.raises(NotAuthenticated):
+            await catalogue.numbered_page(anonymous(), lamps.prefix, 0, 0)
         for prefix in ("88.9.9", "", "a\0b", "\ud800"):
             with pytest.raises(PrefixNotFound):
                 await catalogue.numbered_page(operator, prefix, 0, 9)
-            with pytest.raises(PrefixNotFound):
-                await catalogue.page(operator, prefix, "", 9)
 
 
 class TestSearch:
