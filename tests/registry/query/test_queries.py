@@ -131,6 +131,6 @@ async def test_a_template_of_another_prefix(
 ) -> None:
     other = await active_prefix(lamps)
     for prefix, template in ((other.prefix, "common"), (lamps.prefix, "nosuch")):
+        question = Question(prefix=prefix, template=template)
         with pytest.raises(UnknownTemplate):
-            question = Question(prefix=prefix, template=template)
             await queries.page(lamps.actor, question, "", 9)
