@@ -149,6 +149,36 @@ class Catalogue:
         async with self._database.connection() as connection:
             return await Archive(connection, self._form).values(handle)
 
+    async def rights(self, actor: Actor, identifier: Identifier) -> Right:
+        """What the actor may do to an identifier, whether or not there is a record. Raises
+        PrefixNotFound."""
+        async with self._database.connection() as connection:
+            found = await look_up(connection, self._form, identifier)
+            if found.holding is None:
+                raise PrefixNotFound(
+                    f"the prefix {identifier.prefix} does not live here", field="handle"
+                )
+            live = found.row is not None and found.row.live
+            values = self._form.whole(found.row, found.template) if live and found.row else ()
+            archive = Archive(connection, self._form)
+            return await permission.rights(actor, found.holding, values, archive)
+
+    async def administered(self, actor: Actor) -> list[str]:
+        """The prefixes of the actor's enterprise that it has rights on, in order; an operator's
+        are all. At most PAGE_LIMIT."""
+        async with self._database.connection() as connection:
+            enterprise_id = None if actor.operator else await self._enterprise_of(connection, actor)
+            page = await prefixes.page(
+                connection, enterprise_id=enterprise_id, state=None, after="", limit=PAGE_LIMIT
+            )
+            held = await prefixes.holdings(connection, [one.prefix for one in page])
+            archive = Archive(connection, self._form)
+            return [
+                holding.prefix
+                for holding in sorted(held.values(), key=lambda one: one.prefix)
+                if holding.hosted and await permission.rights(actor, holding, (), archive)
+            ]
+
     async def _enterprise_of(self, connection: Connection, actor: Actor) -> int:
         """The enterprise an actor belongs to: its key's, or that of its identity's prefix."""
         if actor.role is Role.ENTERPRISE and actor.enterprise_id is not None:

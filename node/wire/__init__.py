@@ -1,0 +1,1 @@
+"""The Handle wire protocol's listeners, over TCP and UDP, and what they answer."""

@@ -1,0 +1,91 @@
+"""Resolution (opcode 1) and the site record (opcode 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from node.handle_json.target import read_as
+from node.wire.call import Call, Challenged, Refused, Result, misread
+from node.wire.parts import Parts, Resolved
+from registry.errors import PrefixNotFound
+from registry.record.value import decode
+from resolver.query import MAX_FILTERS, Answer, Outcome, Query, Source
+from resolver.wire.body import ResolutionRequest, Text, Values
+from resolver.wire.code import OpFlag, ResponseCode
+from resolver.wire.octets import Malformed
+from resolver.wire.typed import to_wire
+
+NO_RIGHT_AT_ALL = "00"
+
+
+async def resolve(parts: Parts, call: Call, note: Callable[[Resolved], None]) -> Result:
+    asked = _read(call)
+    query = Query(
+        read_as(asked.handle),
+        call.actor,
+        types=frozenset(asked.types),
+        indexes=frozenset(asked.indexes),
+        public_only=_public_only(call),
+    )
+    answer = await _answer(parts, call, query)
+    note(Resolved(query.identifier, answer, call.line.address, call.actor))
+    await _check(parts, query, answer)
+    values = tuple(to_wire(value) for value in decode(answer.values))
+    body = Values(asked.handle, values).build()
+    return Result(body, authoritative=answer.source is Source.LOCAL)
+
+
+async def site(parts: Parts, call: Call) -> Result:
+    """Whatever handle is named: there is one site."""
+    try:
+        Text.parse(call.message.body)
+    except Malformed as error:
+        raise misread(error) from None
+    return Result(parts.site)
+
+
+def _read(call: Call) -> ResolutionRequest:
+    try:
+        asked = ResolutionRequest.parse(call.message.body)
+    except Malformed as error:
+        raise misread(error) from None
+    if len(asked.types) > MAX_FILTERS or len(asked.indexes) > MAX_FILTERS:
+        raise Refused(ResponseCode.PROTOCOL_ERROR, f"at most {MAX_FILTERS} types and indexes")
+    return asked
+
+
+def _public_only(call: Call) -> bool:
+    """Whether hidden values are passed over in silence, rather than asked a proof for."""
+    return call.has(OpFlag.PUBL) or (call.plain_dialect and call.actor.anonymous)
+
+
+async def _answer(parts: Parts, call: Call, query: Query) -> Answer:
+    """From the whole chain where the client wants other servers asked, else from here alone."""
+    if call.has(OpFlag.RECU) or call.plain_dialect:
+        return await parts.wiring.chain.resolve(query)
+    answer = await parts.wiring.local.resolve(query)
+    if answer is None:
+        raise PrefixNotFound(f"the prefix {query.identifier.prefix} does not live here")
+    return answer
+
+
+async def _check(parts: Parts, query: Query, answer: Answer) -> None:
+    match answer.outcome:
+        case Outcome.HIDDEN:
+            stored = await parts.wiring.catalogue.identity_values(query.identifier.text)
+            if any(_closed(value.permissions) for value in stored if query.wants(value)):
+                raise Refused(ResponseCode.INSUFFICIENT_PERMISSIONS)
+            raise Challenged
+        case Outcome.NOT_FOUND | Outcome.WITHDRAWN:
+            raise Refused(ResponseCode.HANDLE_NOT_FOUND)
+        case Outcome.NO_VALUES if query.types or query.indexes or not query.public_only:
+            raise Refused(ResponseCode.VALUES_NOT_FOUND)
+        case Outcome.NO_VALUES:
+            raise Refused(ResponseCode.VALUES_NOT_FOUND)
+        case _:
+            return
+
+
+def _closed(permissions: str) -> bool:
+    """Whether neither administrators nor the public may read it."""
+    return permissions[0] + permissions[2] == NO_RIGHT_AT_ALL

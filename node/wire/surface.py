@@ -1,0 +1,155 @@
+"""The Handle protocol's listeners as a whole: opened with the node, closed before it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from node.http.entrance import cannot_listen, listener
+from node.wire.parts import NAME, Parts, Resolved
+from node.wire.ready import Ready
+from node.wire.reply import SITE_SERIAL
+from node.wire.service import Service
+from node.wire.tcp import Connections
+from node.wire.udp import Datagrams
+from node.wiring import Wiring
+from registry.handshake.handshakes import Handshakes
+from resolver.wire.code import Transport
+from resolver.wire.key import RSA, TAIL, WireKey
+from resolver.wire.site import ADMIN, QUERY, WireInterface, WireServer, WireSite
+
+RECEIVE_OCTETS = 4 << 20  # of datagrams that wait for the event loop
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The listeners are open: where, and who answers."""
+
+    port: int
+    connections: Connections
+    parts: Parts
+
+
+@asynccontextmanager
+async def wire(wiring: Wiring, *, shared: bool = False) -> AsyncIterator[Open | None]:
+    """Listen while the context lasts, where the settings give a port. Several that are `shared`
+    divide what comes between them."""
+    settings = wiring.settings
+    if settings.handle_port is None:
+        yield None
+        return
+    door = listener(settings.host, settings.handle_port, shared=shared)
+    with door:
+        port = door.getsockname()[1]
+        parts = await _parts(wiring, port)
+        service = Service(
+            parts, _counted(wiring), udp_administration=settings.handle_udp_administration
+        )
+        async with _tcp(door, service, settings.drain_seconds) as connections:
+            with _datagram_socket(settings.host, port, shared=shared) as letterbox:
+                async with _udp(letterbox, service, settings.drain_seconds):
+                    yield Open(port, connections, parts)
+
+
+async def _parts(wiring: Wiring, port: int) -> Parts:
+    handshakes = Handshakes(wiring.database, wiring.form.sealing, os.urandom)
+    key = await handshakes.server_key()
+    return Parts(wiring, handshakes, key, _site(wiring, key, port).build(), os.urandom)
+
+
+def _counted(wiring: Wiring):  # type: ignore[no-untyped-def]
+    resolutions = wiring.instruments.resolutions
+
+    def told(resolved: Resolved) -> None:
+        resolutions.labels(NAME, resolved.answer.source, resolved.answer.outcome).inc()
+
+    return told
+
+
+def _site(wiring: Wiring, key: rsa.RSAPrivateKey, port: int) -> WireSite:
+    """What this node says of itself: one site with one server."""
+    settings = wiring.settings
+    both = ADMIN | QUERY
+    public = key.public_key().public_numbers()
+    udp = both if settings.handle_udp_administration else QUERY
+    return WireSite(
+        serial=SITE_SERIAL,
+        attributes=(("desc", f"Biaoshi {settings.secondary_prefix}"),),
+        servers=(
+            WireServer(
+                1,
+                _address(settings.handle_address or settings.host),
+                WireKey(RSA, (public.e, public.n), tail=TAIL).build(),
+                (
+                    WireInterface(both, Transport.TCP, port),
+                    WireInterface(udp, Transport.UDP, port),
+                    WireInterface(both, Transport.HTTP, settings.port),
+                ),
+            ),
+        ),
+    )
+
+
+def _address(text: str) -> bytes:
+    """In 16 octets; loopback where the node listens on all addresses and was told none."""
+    address = ipaddress.ip_address("127.0.0.1")
+    with suppress(ValueError):
+        address = ipaddress.ip_address(text)
+    if address.is_unspecified:
+        address = ipaddress.ip_address("127.0.0.1")
+    return address.packed.rjust(16, b"\0")
+
+
+@asynccontextmanager
+async def _tcp(door: socket.socket, service: Service, drain: float) -> AsyncIterator[Connections]:
+    connections = Connections(service, Ready(), time.monotonic)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(connections.make, sock=door.dup(), backlog=1024)
+    sweep = loop.create_task(connections.run())
+    try:
+        yield connections
+    finally:
+        server.close()
+        sweep.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweep
+        await connections.close(drain)
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def _udp(letterbox: socket.socket, service: Service, drain: float) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    _, datagrams = await loop.create_datagram_endpoint(
+        lambda: Datagrams(service, Ready(), time.monotonic), sock=letterbox.dup()
+    )
+    try:
+        yield
+    finally:
+        await datagrams.close(drain)
+
+
+def _datagram_socket(host: str, port: int, *, shared: bool) -> socket.socket:
+    """Bound, like the listener of the same port. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_OCTETS)
+        made.setblocking(False)
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise cannot_listen(host, port, error) from None
+    return made

@@ -1,0 +1,1 @@
+"""Handshakes of the Handle wire protocol: open challenges, sessions, the server's signing key."""
