@@ -40,6 +40,7 @@ from node.serve import cancel_on_signals, listening, log_as_json, working
 from node.settings import Settings
 from node.uplink.key import create_key, load_key
 from node.uplink.messages import CodeSystem, IpType, Protocol, RoutingItem, ServicePort
+from node.wire.surface import wire
 from registry.errors import Unavailable
 
 HOST = "127.0.0.1"
@@ -133,6 +134,7 @@ async def _run(
             open_node(settings) as node,
             working(node, lambda: _watch(server)),
             listening(node) as url,
+            wire(node.wiring),
         ):
             await visit(Running(folder=folder, url=url, node=node, sandbox=sandbox))
 

@@ -19,6 +19,7 @@ from node.app import Node, open_node
 from node.http.entrance import base_url, entrance, listener
 from node.keeper import Work
 from node.settings import Settings
+from node.wire.surface import wire
 
 log = structlog.get_logger()
 
@@ -31,7 +32,12 @@ async def serve(settings: Settings) -> None:
     cancel_on_signals()
     # A pool would say in its own words, and late, why the database cannot be reached.
     await (await foundation.connect(settings.database_url)).close()
-    async with open_node(settings) as node, working(node), listening(node) as url:
+    async with (
+        open_node(settings) as node,
+        working(node),
+        listening(node) as url,
+        wire(node.wiring),
+    ):
         settle_memory()
         log.info("serving", url=url, prefix=settings.secondary_prefix)
         try:

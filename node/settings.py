@@ -58,6 +58,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = None
     host: Annotated[str, _about("Address to listen on; :: is all of IPv6 and IPv4")] = "127.0.0.1"
     port: Annotated[Port, _about("HTTP port; 0 takes a free one")] = 8000
+    handle_port: Annotated[
+        Port | None,
+        _about("Port of the Handle protocol, TCP and UDP, usually 2641; none: it is not served"),
+    ] = None
+    handle_address: Annotated[
+        str | None,
+        _about("This node's public IP address as its site record gives it; none: `host`"),
+    ] = None
+    handle_udp_administration: Annotated[
+        bool, _about("Whether records can be administered by datagrams too")
+    ] = False
     national_node_url: Annotated[
         str | None, _about("Base URL of the national node; none: filings wait in the outbox")
     ] = None

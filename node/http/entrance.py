@@ -95,7 +95,7 @@ def listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
             dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
-        raise _cannot_listen(host, port, error) from None
+        raise cannot_listen(host, port, error) from None
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def probe(host: str, port: int) -> Iterator[int]:
         try:
             held.bind((host, port))
         except OSError as error:
-            raise _cannot_listen(host, port, error) from None
+            raise cannot_listen(host, port, error) from None
         yield int(held.getsockname()[1])
 
 
@@ -121,6 +121,6 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
+def cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
     reason = os.strerror(error.errno or 0)
     return CannotListen(f"cannot listen on {host} port {port}: {reason}")

@@ -106,7 +106,8 @@ class Service:
         try:
             call = await self._within_session(call)
             if message.opcode == OpCode.RESPONSE_TO_CHALLENGE:
-                call = await self._answered(call)
+                call, nonce = await self._challenged(call)
+                call = await self._proven(call, nonce)
             async for one in self._done(call, note):
                 yield call, one
         except Challenged:
@@ -150,28 +151,26 @@ class Service:
         await session.admit(self._parts, known, message)
         return replace(call, actor=identity.known(known.identity)) if known.identity else call
 
-    async def _answered(self, call: Call) -> Call:
-        """The call that was challenged, by who has answered the challenge."""
+    async def _challenged(self, call: Call) -> tuple[Call, bytes]:
+        """The call that had been challenged, and the challenge's nonce."""
         pending = await self._parts.handshakes.take(call.message.envelope.session_id)
         if pending is None and call.line.challenge:
             pending = await self._parts.handshakes.take(call.line.challenge)
         if pending is None:
             raise Refused(ResponseCode.SESSION_TIMEOUT, session.UNKNOWN)
-        asked = _kept(pending.request)
-        original = replace(call, message=asked)
+        return replace(call, message=_kept(pending.request)), pending.nonce
+
+    async def _proven(self, call: Call, nonce: bytes) -> Call:
+        """The call as that of who has proven who they are."""
+        asked = call.message
         try:
-            answer = ChallengeAnswer.parse(call.message.body)
+            answer = ChallengeAnswer.parse(call.request.body)
         except Malformed as error:
             raise misread(error) from None
-        digest = Digest.of(asked, asked.envelope.answered_in)
-        challenge = Challenge(digest, pending.nonce)
-        return await self._proven(original, answer, challenge)
-
-    async def _proven(self, call: Call, answer: ChallengeAnswer, challenge: Challenge) -> Call:
         claimed = identity.claimed(answer)
-        await identity.require_some_right(
-            self._parts, call.message.opcode, call.message.body, claimed
-        )
+        await identity.require_some_right(self._parts, asked.opcode, asked.body, claimed)
+        digest = Digest.of(asked, asked.envelope.answered_in)
+        challenge = Challenge(digest, nonce)
         actor = await identity.prove(self._parts, call.line, answer, challenge)
         if call.session is not None and actor.identity is not None:
             await self._parts.handshakes.identify(call.session.session_id, actor.identity)

@@ -11,22 +11,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+import asyncpg
+import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from node.http.entrance import cannot_listen, listener
+from node.keeper import Work
 from node.wire.parts import NAME, Parts, Resolved
 from node.wire.ready import Ready
 from node.wire.reply import SITE_SERIAL
-from node.wire.service import Service
+from node.wire.service import Service, Told
 from node.wire.tcp import Connections
 from node.wire.udp import Datagrams
 from node.wiring import Wiring
+from registry.database import DATABASE_AWAY
 from registry.handshake.handshakes import Handshakes
 from resolver.wire.code import Transport
 from resolver.wire.key import RSA, TAIL, WireKey
 from resolver.wire.site import ADMIN, QUERY, WireInterface, WireServer, WireSite
 
+TIDY_SECONDS = 60.0
 RECEIVE_OCTETS = 4 << 20  # of datagrams that wait for the event loop
+
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +61,13 @@ async def wire(wiring: Wiring, *, shared: bool = False) -> AsyncIterator[Open | 
         service = Service(
             parts, _counted(wiring), udp_administration=settings.handle_udp_administration
         )
-        async with _tcp(door, service, settings.drain_seconds) as connections:
-            with _datagram_socket(settings.host, port, shared=shared) as letterbox:
-                async with _udp(letterbox, service, settings.drain_seconds):
-                    yield Open(port, connections, parts)
+        with _datagram_socket(settings.host, port, shared=shared) as letterbox:
+            async with (
+                _tidied(parts.handshakes),
+                _tcp(door, service, settings.drain_seconds) as connections,
+                _udp(letterbox, service, settings.drain_seconds),
+            ):
+                yield Open(port, connections, parts)
 
 
 async def _parts(wiring: Wiring, port: int) -> Parts:
@@ -65,7 +76,7 @@ async def _parts(wiring: Wiring, port: int) -> Parts:
     return Parts(wiring, handshakes, key, _site(wiring, key, port).build(), os.urandom)
 
 
-def _counted(wiring: Wiring):  # type: ignore[no-untyped-def]
+def _counted(wiring: Wiring) -> Told:
     resolutions = wiring.instruments.resolutions
 
     def told(resolved: Resolved) -> None:
@@ -109,18 +120,42 @@ def _address(text: str) -> bytes:
 
 
 @asynccontextmanager
+async def _tidied(handshakes: Handshakes) -> AsyncIterator[None]:
+    """Throw away what has expired, once a minute while the context lasts."""
+
+    async def tidy() -> None:
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            try:
+                await handshakes.forget()
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+                log.warning("tidying-failed", surface=NAME, error=type(error).__name__)
+
+    async with _beside(tidy):
+        yield
+
+
+@asynccontextmanager
+async def _beside(work: Work) -> AsyncIterator[None]:
+    """Run work while the context lasts; what ends it ends the context too."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+@asynccontextmanager
 async def _tcp(door: socket.socket, service: Service, drain: float) -> AsyncIterator[Connections]:
     connections = Connections(service, Ready(), time.monotonic)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(connections.make, sock=door.dup(), backlog=1024)
-    sweep = loop.create_task(connections.run())
     try:
-        yield connections
+        async with _beside(connections.run):
+            yield connections
     finally:
         server.close()
-        sweep.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweep
         await connections.close(drain)
         await server.wait_closed()
 

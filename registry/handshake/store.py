@@ -120,5 +120,5 @@ async def server_key(connection: Connection) -> bytes | None:
 async def keep_server_key(connection: Connection, sealed: bytes) -> None:
     """Keep a key unless there is one."""
     await connection.execute(
-        "INSERT INTO wire_server_key (sealed) VALUES ($1) ON CONFLICT (only) DO NOTHING", sealed
+        "INSERT INTO wire_server_key (sealed) VALUES ($1) ON CONFLICT (key_id) DO NOTHING", sealed
     )

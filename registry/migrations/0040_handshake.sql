@@ -25,7 +25,7 @@ CREATE INDEX wire_session_expires ON wire_session (expires_at);
 
 -- The key that signs answers which clients want certified; all hosts sign with the same.
 CREATE TABLE wire_server_key (
-    only       boolean     PRIMARY KEY DEFAULT true CHECK (only),
+    key_id     integer     PRIMARY KEY DEFAULT 1 CHECK (key_id = 1),
     sealed     bytea       NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
