@@ -87,7 +87,7 @@ class Recorder:
         try:
             answer = await resolve(query)
         except BiaoshiError as error:
-            self.expect(request, surface, query.identifier, actor, _outcome_of(error))
+            self.expect(request, surface, query.identifier, actor, outcome_of(error))
             raise
         if answer is None:
             self.expect(request, surface, query.identifier, actor, Outcome.NOT_FOUND)
@@ -125,7 +125,7 @@ class Recorder:
                 flags |= Flag.NOT_MODIFIED
             if noted.recursive:
                 flags |= Flag.RECURSIVE
-            if _owns(noted.actor, noted.identifier):
+            if owns(noted.actor, noted.identifier):
                 flags |= Flag.OWNER
             self.journal.note(
                 self.journal.digest(noted.identifier.canonical(self.case_sensitive)),
@@ -188,13 +188,13 @@ def _canonical(text: str, settings: Settings) -> str:
     return Identifier.parse(text).canonical(settings.case_sensitive)
 
 
-def _outcome_of(error: BiaoshiError) -> Outcome:
+def outcome_of(error: BiaoshiError) -> Outcome:
     if isinstance(error, _NOT_FOUND):
         return Outcome.NOT_FOUND
     return Outcome.REFUSED if isinstance(error, _REFUSED) else Outcome.FAILED
 
 
-def _owns(actor: Actor, identifier: Identifier) -> bool:
+def owns(actor: Actor, identifier: Identifier) -> bool:
     """Whether a handle identity is one of the prefix that was asked for."""
     if actor.identity is None:
         return False

@@ -66,6 +66,7 @@ class Ports:
     national: int
     management: int
     foreign: int
+    handle: int  # of the node's Handle protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,7 @@ def settings_of(
     port: int,
     national_node_url: str,
     witness_key: str | None = None,
+    handle_port: int | None = None,
 ) -> Settings:
     """The settings of a node that runs from a data folder."""
     return Settings(
@@ -112,6 +114,7 @@ def settings_of(
         sealing_key_file=str(folder / "sealing.key"),
         host=HOST,
         port=port,
+        handle_port=handle_port,
         national_node_url=national_node_url,
         national_node_app_id=APP_ID,
         national_node_key_file=str(folder / "national.pem"),
@@ -128,7 +131,14 @@ async def _run(
 ) -> None:
     cancel_on_signals()
     async with _sandbox(folder, ports, review_seconds) as sandbox:
-        settings = settings_of(folder, server.url, ports.node, sandbox.url, sandbox.witness_key)
+        settings = settings_of(
+            folder,
+            server.url,
+            ports.node,
+            sandbox.url,
+            witness_key=sandbox.witness_key,
+            handle_port=ports.handle,
+        )
         await foundation.prepare(settings)
         async with (
             open_node(settings) as node,
@@ -190,6 +200,7 @@ def _free(ports: Ports) -> Ports:
             national=find(ports.national, "--national-port"),
             management=find(ports.management, "--management-port"),
             foreign=find(ports.foreign, "--foreign-port"),
+            handle=find(ports.handle, "--handle-port"),
         )
 
 

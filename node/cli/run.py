@@ -45,6 +45,9 @@ def run(
     foreign_port: Annotated[
         Port, Parameter(help="Port of another city's node; 0 takes a free one.")
     ] = 8003,
+    handle_port: Annotated[
+        Port, Parameter(help="Port of the Handle protocol, TCP and UDP; 0 takes a free one.")
+    ] = 2641,
     once: Annotated[
         bool,
         flag(
@@ -68,7 +71,11 @@ def run(
     folder = data.absolute()
     guide = Guide(console(), review_seconds=review_seconds, once=once, started=time.monotonic())
     ports = Ports(
-        node=port, national=national_port, management=management_port, foreign=foreign_port
+        node=port,
+        national=national_port,
+        management=management_port,
+        foreign=foreign_port,
+        handle=handle_port,
     )
     finished = run_node(folder, ports, review_seconds, guide.show)
     guide.say_stopped(interrupted=not finished)

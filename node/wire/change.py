@@ -12,7 +12,8 @@ from collections.abc import Awaitable
 import msgspec
 
 from node.wire.call import Call, Challenged, Refused, Result, misread
-from node.wire.parts import NAME, Parts
+from node.wire.noting import NAME
+from node.wire.parts import Parts
 from registry.errors import (
     BiaoshiError,
     IdentifierExists,

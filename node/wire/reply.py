@@ -14,7 +14,7 @@ from resolver.wire.message import NEWEST, Envelope, Message
 
 SITE_SERIAL = 1
 JUNK_MINOR, JUNK_REQUEST = 3, 0xFFFF_FFFF
-_REPEATED = (
+REPEATED = (
     OpFlag.CERT | OpFlag.ENCR | OpFlag.CACR | OpFlag.KPAL | OpFlag.PUBL | OpFlag.RRDG | OpFlag.DNRF
 )
 PREFIX_ELSEWHERE = "That prefix doesn't live here"
@@ -29,14 +29,14 @@ _PLAIN = {
 def success(call: Call, result: Result) -> Message:
     if result.bare:
         return _answer(call, ResponseCode.SUCCESS, result.body, int(OpFlag.AUTH))
-    flags = int(call.message.flags & _REPEATED | OpFlag.RECU)
+    flags = int(call.message.flags & REPEATED | OpFlag.RECU)
     flags |= OpFlag.AUTH if result.authoritative else 0
     flags |= OpFlag.CONT if result.more else 0
     return _answer(call, ResponseCode.SUCCESS, _digest(call) + result.body, flags)
 
 
 def refusal(call: Call, code: ResponseCode, message: str) -> Message:
-    flags = int(call.message.flags & _REPEATED | OpFlag.RECU | OpFlag.AUTH)
+    flags = int(call.message.flags & REPEATED | OpFlag.RECU | OpFlag.AUTH)
     return _answer(call, code, _digest(call) + Text(message).build(), flags)
 
 
@@ -49,7 +49,7 @@ def told(error: BiaoshiError) -> tuple[ResponseCode, str]:
 
 
 def challenge(call: Call, body: bytes, session_id: int) -> Message:
-    flags = int(call.message.flags & _REPEATED | OpFlag.RECU | OpFlag.AUTH | OpFlag.RRDG)
+    flags = int(call.message.flags & REPEATED | OpFlag.RECU | OpFlag.AUTH | OpFlag.RRDG)
     message = _answer(call, ResponseCode.AUTHENTICATION_NEEDED, body, flags)
     envelope = msgspec.structs.replace(message.envelope, session_id=session_id)
     return msgspec.structs.replace(message, envelope=envelope)

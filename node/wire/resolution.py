@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from metrics.journal.entry import Outcome as Entry
 from node.handle_json.target import read_as
+from node.recorder import outcome_of
 from node.wire.call import Call, Challenged, Refused, Result, misread
-from node.wire.parts import Parts, Resolved
-from registry.errors import PrefixNotFound
+from node.wire.noting import Resolved
+from node.wire.parts import Parts
+from registry.errors import BiaoshiError, PrefixNotFound
 from registry.record.value import decode
 from resolver.query import MAX_FILTERS, Answer, Outcome, Query, Source
 from resolver.wire.body import ResolutionRequest, Text, Values
@@ -27,8 +31,13 @@ async def resolve(parts: Parts, call: Call, note: Callable[[Resolved], None]) ->
         indexes=frozenset(asked.indexes),
         public_only=_public_only(call),
     )
-    answer = await _answer(parts, call, query)
-    note(Resolved(query.identifier, answer, call.line.address, call.actor))
+    expected = partial(Resolved, query.identifier, call.actor, call.line.address)
+    try:
+        answer = await _answer(parts, call, query)
+    except BiaoshiError as error:
+        note(expected(outcome_of(error)))
+        raise
+    note(expected(Entry.of(answer.outcome), answer))
     await _check(parts, query, answer)
     values = tuple(to_wire(value) for value in decode(answer.values))
     body = Values(asked.handle, values).build()

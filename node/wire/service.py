@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from node.wire import change, identity, listing, reply, resolution, session
 from node.wire.call import Call, Challenged, Junk, Line, Refused, Result, misread
-from node.wire.parts import NAME, Parts, Resolved
+from node.wire.noting import NAME, Resolved
+from node.wire.parts import Parts
 from registry.access.actor import anonymous
 from registry.database import is_away
 from registry.errors import BiaoshiError

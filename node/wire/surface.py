@@ -17,10 +17,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from node.http.entrance import cannot_listen, listener
 from node.keeper import Work
-from node.wire.parts import NAME, Parts, Resolved
+from node.wire.noting import NAME, Noting
+from node.wire.parts import Parts
 from node.wire.ready import Ready
 from node.wire.reply import SITE_SERIAL
-from node.wire.service import Service, Told
+from node.wire.service import Service
 from node.wire.tcp import Connections
 from node.wire.udp import Datagrams
 from node.wiring import Wiring
@@ -58,14 +59,14 @@ async def wire(wiring: Wiring, *, shared: bool = False) -> AsyncIterator[Open | 
     with door:
         port = door.getsockname()[1]
         parts = await _parts(wiring, port)
-        service = Service(
-            parts, _counted(wiring), udp_administration=settings.handle_udp_administration
-        )
+        noting = Noting(wiring)
+        ready = Ready(wiring.records.cache, noting, case_sensitive=settings.case_sensitive)
+        service = Service(parts, noting.told, udp_administration=settings.handle_udp_administration)
         with _datagram_socket(settings.host, port, shared=shared) as letterbox:
             async with (
                 _tidied(parts.handshakes),
-                _tcp(door, service, settings.drain_seconds) as connections,
-                _udp(letterbox, service, settings.drain_seconds),
+                _tcp(door, service, ready, settings.drain_seconds) as connections,
+                _udp(letterbox, service, ready, settings.drain_seconds),
             ):
                 yield Open(port, connections, parts)
 
@@ -74,15 +75,6 @@ async def _parts(wiring: Wiring, port: int) -> Parts:
     handshakes = Handshakes(wiring.database, wiring.form.sealing, os.urandom)
     key = await handshakes.server_key()
     return Parts(wiring, handshakes, key, _site(wiring, key, port).build(), os.urandom)
-
-
-def _counted(wiring: Wiring) -> Told:
-    resolutions = wiring.instruments.resolutions
-
-    def told(resolved: Resolved) -> None:
-        resolutions.labels(NAME, resolved.answer.source, resolved.answer.outcome).inc()
-
-    return told
 
 
 def _site(wiring: Wiring, key: rsa.RSAPrivateKey, port: int) -> WireSite:
@@ -147,8 +139,10 @@ async def _beside(work: Work) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _tcp(door: socket.socket, service: Service, drain: float) -> AsyncIterator[Connections]:
-    connections = Connections(service, Ready(), time.monotonic)
+async def _tcp(
+    door: socket.socket, service: Service, ready: Ready, drain: float
+) -> AsyncIterator[Connections]:
+    connections = Connections(service, ready, time.monotonic)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(connections.make, sock=door.dup(), backlog=1024)
     try:
@@ -161,10 +155,12 @@ async def _tcp(door: socket.socket, service: Service, drain: float) -> AsyncIter
 
 
 @asynccontextmanager
-async def _udp(letterbox: socket.socket, service: Service, drain: float) -> AsyncIterator[None]:
+async def _udp(
+    letterbox: socket.socket, service: Service, ready: Ready, drain: float
+) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     _, datagrams = await loop.create_datagram_endpoint(
-        lambda: Datagrams(service, Ready(), time.monotonic), sock=letterbox.dup()
+        lambda: Datagrams(service, ready, time.monotonic), sock=letterbox.dup()
     )
     try:
         yield

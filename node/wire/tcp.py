@@ -67,6 +67,7 @@ class Connections:
         """Close those that keep us waiting, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            self.ready.count()
             now = self.clock()
             for connection in list(self._open):
                 connection.expire(now)
@@ -80,6 +81,7 @@ class Connections:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in list(self._open):
             connection.abort()
+        self.ready.count()
 
 
 class Connection(asyncio.Protocol):

@@ -12,7 +12,13 @@ from types import TracebackType
 from typing import Self
 
 SECONDS = 60.0  # that anything here may take
-FREE_PORTS = ("--port=0", "--national-port=0", "--management-port=0", "--foreign-port=0")
+FREE_PORTS = (
+    "--port=0",
+    "--national-port=0",
+    "--management-port=0",
+    "--foreign-port=0",
+    "--handle-port=0",
+)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

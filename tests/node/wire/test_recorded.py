@@ -109,9 +109,7 @@ class TestAdministrationOverUdp:
 
     async def test_recorded_exchanges(self, recorded: Peer) -> None:
         """A server whose site record allows it."""
-        exchanges = [
-            one for name, one in EXCHANGES.items() if name.startswith(UDP_ADMINISTRATION)
-        ]
+        exchanges = [one for name, one in EXCHANGES.items() if name.startswith(UDP_ADMINISTRATION)]
         listed = "udpadmin_list_handles.2_answer.udp"
         wrong = await replay(recorded, sorted(exchanges, key=order))
         assert [one for one in wrong if not one.startswith(listed)] == []
