@@ -12,13 +12,8 @@ from types import TracebackType
 from typing import Self
 
 SECONDS = 60.0  # that anything here may take
-FREE_PORTS = (
-    "--port=0",
-    "--national-port=0",
-    "--management-port=0",
-    "--foreign-port=0",
-    "--handle-port=0",
-)
+NAMES = ("port", "national-port", "management-port", "foreign-port", "handle-port")
+FREE_PORTS = tuple(f"--{name}=0" for name in NAMES)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
