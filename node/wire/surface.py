@@ -21,7 +21,7 @@ from node.wire.noting import NAME, Noting
 from node.wire.parts import Parts
 from node.wire.ready import Ready
 from node.wire.reply import SITE_SERIAL
-from node.wire.service import Service
+from node.wire.responder import Responder
 from node.wire.tcp import Connections
 from node.wire.udp import Datagrams
 from node.wiring import Wiring
@@ -61,12 +61,14 @@ async def wire(wiring: Wiring, *, shared: bool = False) -> AsyncIterator[Open | 
         parts = await _parts(wiring, port)
         noting = Noting(wiring)
         ready = Ready(wiring.records.cache, noting, case_sensitive=settings.case_sensitive)
-        service = Service(parts, noting.told, udp_administration=settings.handle_udp_administration)
+        responder = Responder(
+            parts, noting.told, udp_administration=settings.handle_udp_administration
+        )
         with _datagram_socket(settings.host, port, shared=shared) as letterbox:
             async with (
                 _tidied(parts.handshakes),
-                _tcp(door, service, ready, settings.drain_seconds) as connections,
-                _udp(letterbox, service, ready, settings.drain_seconds),
+                _tcp(door, responder, ready, settings.drain_seconds) as connections,
+                _udp(letterbox, responder, ready, settings.drain_seconds),
             ):
                 yield Open(port, connections, parts)
 
@@ -130,19 +132,22 @@ async def _tidied(handshakes: Handshakes) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _beside(work: Work) -> AsyncIterator[None]:
     """Run work while the context lasts; what ends it ends the context too."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(work())
-        try:
-            yield
-        finally:
-            task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(work())
+            try:
+                yield
+            finally:
+                task.cancel()
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 @asynccontextmanager
 async def _tcp(
-    door: socket.socket, service: Service, ready: Ready, drain: float
+    door: socket.socket, responder: Responder, ready: Ready, drain: float
 ) -> AsyncIterator[Connections]:
-    connections = Connections(service, ready, time.monotonic)
+    connections = Connections(responder, ready, time.monotonic)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(connections.make, sock=door.dup(), backlog=1024)
     try:
@@ -156,11 +161,11 @@ async def _tcp(
 
 @asynccontextmanager
 async def _udp(
-    letterbox: socket.socket, service: Service, ready: Ready, drain: float
+    letterbox: socket.socket, responder: Responder, ready: Ready, drain: float
 ) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     _, datagrams = await loop.create_datagram_endpoint(
-        lambda: Datagrams(service, ready, time.monotonic), sock=letterbox.dup()
+        lambda: Datagrams(responder, ready, time.monotonic), sock=letterbox.dup()
     )
     try:
         yield

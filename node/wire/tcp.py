@@ -11,7 +11,7 @@ from node.wire.address import plain
 from node.wire.call import Junk, Line
 from node.wire.ready import Ready
 from node.wire.reply import junk
-from node.wire.service import Service
+from node.wire.responder import Responder
 from resolver.wire.code import ResponseCode
 from resolver.wire.message import ENVELOPE, Envelope
 from resolver.wire.octets import Malformed
@@ -28,8 +28,8 @@ SWEEP_SECONDS = 5.0
 class Connections:
     """All connections of a process. Owned by whoever runs `run`, and closed by `close`."""
 
-    def __init__(self, service: Service, ready: Ready, clock: Callable[[], float]) -> None:
-        self.service = service
+    def __init__(self, responder: Responder, ready: Ready, clock: Callable[[], float]) -> None:
+        self.responder = responder
         self.ready = ready
         self.clock = clock
         self._open: set[Connection] = set()
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
     async def work(self) -> None:
         while self._queue and not self._closing:
             envelope, payload = self._queue.popleft()
-            await self._connections.service.serve(envelope, payload, self._line, self._send)
+            await self._connections.responder.serve(envelope, payload, self._line, self._send)
             if len(self._queue) < MAX_QUEUED // 2:
                 self._read_on()
         self._working = False

@@ -12,7 +12,7 @@ from node.wire.address import plain
 from node.wire.call import Junk, Line
 from node.wire.ready import Ready
 from node.wire.reply import junk
-from node.wire.service import Service
+from node.wire.responder import Responder
 from resolver.wire.code import ResponseCode
 from resolver.wire.fragment import MAX_DATAGRAM, MAX_PARTIAL, Reassembly, split
 from resolver.wire.message import ENVELOPE, Envelope
@@ -29,8 +29,8 @@ MAX_ADDRESSES = 10_000
 class Datagrams(asyncio.DatagramProtocol):
     """Owned by whoever opened the endpoint, and closed by `close`."""
 
-    def __init__(self, service: Service, ready: Ready, clock: Callable[[], float]) -> None:
-        self._service = service
+    def __init__(self, responder: Responder, ready: Ready, clock: Callable[[], float]) -> None:
+        self._responder = responder
         self._ready = ready
         self._clock = clock
         self._transport: asyncio.DatagramTransport | None = None
@@ -103,7 +103,7 @@ class Datagrams(asyncio.DatagramProtocol):
             self._send(answer, addr)
 
         try:
-            await self._service.serve(envelope, payload, Line(address, udp=True), send)
+            await self._responder.serve(envelope, payload, Line(address, udp=True), send)
         finally:
             self._each[address] -= 1
             if not self._each[address]:

@@ -57,7 +57,7 @@ ADMINISTRATIVE = frozenset(
 log = structlog.get_logger()
 
 
-class Service:
+class Responder:
     """Answers messages; safe to share between connections."""
 
     def __init__(self, parts: Parts, told: Told, *, udp_administration: bool) -> None:
