@@ -129,6 +129,7 @@ BODIES: Final[Mapping[str, Any]] = {
         {"handle": "88.118.1/SN-00000002", "remove": [2]},
     ],
     "withdrawIdentifiers": [{"handle": "88.118.1/SN-00000001"}],
+    "resolveBatch": {"handles": ["88.118.1/SN-00000001", "hdl:88.118.1/SN-00000002"]},
     "putIdentifier": {"values": _VALUES},
     "changeIdentifier": {
         "values": [{"index": 3, "type": "INSPECTED", "data": "2026-03-02"}],

@@ -17,6 +17,7 @@ from registry.access import store as access
 from registry.access.actor import anonymous
 from registry.access.store import AuditEntry
 from registry.errors import IdentifierGone, IdentifierNotFound, NotAuthenticated
+from registry.identifier import Identifier
 from registry.record.value import Value
 from registry.spelling import recognise
 from resolver.query import MAX_FILTERS, Answer, Outcome, Query, Source
@@ -59,7 +60,7 @@ class Resolution(msgspec.Struct, frozen=True):
     via: tuple[str, ...] = ()
 
 
-class _Sent(msgspec.Struct, frozen=True):
+class Sent(msgspec.Struct, frozen=True):
     """A Resolution whose values are sent as the text in which they are stored."""
 
     handle: str
@@ -70,15 +71,9 @@ class _Sent(msgspec.Struct, frozen=True):
 
 
 async def resolved(call: Call) -> Reply:
-    recognised = recognise(call.path["handle"])
-    if recognised.identifier is None:
-        raise errors.PrefixNotFound(
-            f"{recognised.system} identifiers are not resolved by this node yet",
-            field="handle",
-            rule="system-not-resolved",
-        )
+    identifier = identifier_of(call.path["handle"])
     query = Query(
-        recognised.identifier,
+        identifier,
         anonymous(call.actor.request_id),  # what anyone may read: a key shows no more here
         types=frozenset(call.query.type),
         indexes=frozenset(call.query.index),
@@ -113,20 +108,38 @@ async def _ask(call: Call, query: Query) -> Answer:
     return answer
 
 
-def _reply(call: Call, answer: Answer) -> Reply:
+def identifier_of(text: str) -> Identifier:
+    """What to look up for a spelling. Raises InvalidIdentifier, or PrefixNotFound for a system that
+    is not resolved here."""
+    recognised = recognise(text)
+    if recognised.identifier is None:
+        raise errors.PrefixNotFound(
+            f"{recognised.system} identifiers are not resolved by this node yet",
+            field="handle",
+            rule="system-not-resolved",
+        )
+    return recognised.identifier
+
+
+def check(answer: Answer) -> None:
+    """Raise unless the answer is a record."""
     if answer.outcome is Outcome.WITHDRAWN:
         raise IdentifierGone(f"{answer.handle} was withdrawn", field="handle", rule="withdrawn")
     if answer.outcome is Outcome.NOT_FOUND:
         raise IdentifierNotFound(f"there is no {answer.handle}", field="handle", rule="not-found")
     if answer.outcome is Outcome.HIDDEN:
         raise NotAuthenticated("these values are not public", rule="key-needed")
+
+
+def _reply(call: Call, answer: Answer) -> Reply:
+    check(answer)
     headers = {"Cache-Control": "private, must-revalidate", **staleness(answer)}
     if answer.tag is not None:
         headers["ETag"] = etag = f'"{answer.tag}"'
         if call.knows(etag):
             return Reply(status=304, headers=headers)
     values = msgspec.Raw(answer.values.encode())
-    body = _Sent(answer.handle, answer.source, values, answer.revision, answer.via)
+    body = Sent(answer.handle, answer.source, values, answer.revision, answer.via)
     return Reply(body, headers=headers)
 
 

@@ -7,6 +7,7 @@ from aiohttp import web
 from node.http.edge import problem_surface
 from node.v1 import (
     applications,
+    batch,
     changes,
     codes,
     enterprises,
@@ -35,6 +36,7 @@ OPERATIONS = (
     *jobs.OPERATIONS,
     *uploads.OPERATIONS,
     *resolution.OPERATIONS,
+    *batch.OPERATIONS,
 )
 SURFACE = problem_surface("v1", "/v1")
 

@@ -56,6 +56,19 @@ async def test_foreign_identifiers_are_found_through_the_national_node(
     assert (local.status, local.body["rule"]) == (404, "prefix-not-found")
 
 
+async def test_a_batch_asks_other_nodes_too(served: Served, sandbox: Sandbox):
+    handles = [*RECORDS, f"{FOREIGN}/NOPE", *RECORDS]
+    reply = await served.ask("POST", "/v1/resolve", json={"handles": handles})
+    assert reply.status == 200, reply.body
+    answers = [item.get("resolution") for item in reply.body["results"]]
+    assert [answer and answer["handle"] for answer in answers] == [*RECORDS, None, *RECORDS]
+    assert {answer["source"] for answer in answers if answer} == {"recursive"}
+    assert reply.body["results"][len(RECORDS)]["problem"]["rule"] == "not-found"
+    local = {"handles": handles[:1], "recursive": False}
+    reply = await served.ask("POST", "/v1/resolve", json=local)
+    assert reply.body["results"][0]["problem"]["rule"] == "prefix-not-found"
+
+
 async def test_what_nobody_has_is_not_found(served: Served, sandbox: Sandbox):
     await expect_problem(served, f"{FOREIGN}/NOPE", 404, "not-found")
     await expect_problem(served, "86.9999.9/X", 404, "prefix-not-found")

@@ -1,0 +1,171 @@
+"""Batch resolution: a list of identifiers, each with an answer or a problem of its own.
+
+Each item is a resolution and is noted as one (the journal hears of it in `_Batch._ask`).
+Identifiers of this node share queries; other nodes are asked a few at a time, and all within a
+bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from metrics.journal.entry import Surface
+from node.http import body as bodies
+from node.http.problem import Problem, problem_of
+from node.http.staleness import staleness
+from node.v1.operation import Call, Operation, Reply
+from node.v1.resolution import SURFACE, TAG, Indexes, Resolution, Sent, Types, check, identifier_of
+from registry.access.actor import anonymous
+from registry.errors import BiaoshiError, InvalidInput, PrefixNotFound, RemoteUnavailable
+from registry.record.registrar import MAX_LIST
+from registry.record.value import decode
+from resolver.query import Answer, Query, select
+
+FOREIGN_AT_ONCE = 8
+SECONDS = 20.0  # for everything that other nodes are asked
+
+
+class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Identifiers in any spelling, and which of their values are wanted."""
+
+    handles: Annotated[list[str], Meta(min_length=1, max_length=MAX_LIST)]
+    type: Types = ()
+    index: Indexes = ()
+    recursive: Annotated[bool, Meta(description="Ask other nodes where it lives elsewhere")] = True
+
+
+class Resolved(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of one item: the resolution or the problem. `asked` is the item as it was sent."""
+
+    asked: str
+    resolution: Resolution | None = None
+    problem: Problem | None = None
+
+
+class Resolutions(msgspec.Struct, frozen=True):
+    """What came of a list, in its order, and how many of each kind."""
+
+    results: list[Resolved]
+    totals: dict[str, int]
+
+
+class _Item(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A Resolved that is sent."""
+
+    asked: str
+    resolution: Sent | None = None
+    problem: Problem | None = None
+
+
+class _List(msgspec.Struct, frozen=True):
+    """The Resolutions that are sent."""
+
+    results: list[_Item]
+    totals: dict[str, int]
+
+
+class _Batch:
+    """One request."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._wiring = call.wiring
+        self._reader = anonymous(call.actor.request_id)  # what anyone may read, whoever asks
+        self._foreign = asyncio.Semaphore(FOREIGN_AT_ONCE)
+        self._end = asyncio.get_running_loop().time() + SECONDS
+        self.stale: Answer | None = None
+
+    async def resolve(self, text: str) -> _Item:
+        try:
+            query = Query(identifier_of(text), self._reader)
+            answer = await self._ask(query)
+            check(answer)
+        except BiaoshiError as error:
+            return _Item(text, problem=problem_of(error))
+        if answer.stale:
+            self.stale = answer
+        values = msgspec.Raw(self._chosen(query, answer).encode())
+        sent = Sent(answer.handle, answer.source, values, answer.revision, answer.via)
+        return _Item(text, resolution=sent)
+
+    async def _ask(self, query: Query) -> Answer:
+        """The answer, of which the journal and the counters hear. Raises what there is instead."""
+        call = self._call
+        answer = await self._wiring.recorder.ask(
+            call.request, Surface.V1, self._anywhere, query, call.actor
+        )
+        self._wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
+        return answer
+
+    async def _anywhere(self, query: Query) -> Answer:
+        answer = await self._wiring.local.resolve(query)
+        if answer is not None:
+            return answer
+        if not self._call.body.recursive:
+            raise PrefixNotFound(
+                f"the prefix {query.identifier.prefix} does not live here",
+                field="handle",
+                rule="prefix-not-found",
+            )
+        try:
+            async with asyncio.timeout_at(self._end), self._foreign:
+                return await self._wiring.chain.resolve(query)
+        except TimeoutError:
+            raise RemoteUnavailable(
+                f"the {SECONDS:g} s for identifiers of other nodes are over",
+                field="handle",
+                rule="batch-time",
+            ) from None
+
+    def _chosen(self, query: Query, answer: Answer) -> str:
+        """Of the values those that are wanted. Asked for are all, which are answered from memory
+        or by a shared query."""
+        body = self._call.body
+        if not (body.type or body.index):
+            return answer.values
+        wanted = replace(query, types=frozenset(body.type), indexes=frozenset(body.index))
+        return select(wanted, decode(answer.values))[1]
+
+
+async def resolved(call: Call) -> Reply:
+    texts = call.body.handles
+    if not 1 <= len(texts) <= MAX_LIST:
+        raise InvalidInput(
+            f"a list has 1 to {MAX_LIST} identifiers", field="handles", rule="list-length"
+        )
+    batch = _Batch(call)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(batch.resolve(text)) for text in texts]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    items = [task.result() for task in tasks]
+    failed = sum(item.problem is not None for item in items)
+    headers = {"Cache-Control": "no-store"}
+    if batch.stale is not None:
+        headers |= staleness(batch.stale)
+    return Reply(_List(items, {"resolved": len(items) - failed, "failed": failed}), headers=headers)
+
+
+OPERATIONS = (
+    Operation(
+        name="resolveBatch",
+        tag=TAG,
+        summary=f"Resolve a list of up to {MAX_LIST} identifiers",
+        description="Takes the spellings in use, and gives every item an answer or a problem of "
+        "its own. Each item counts as a resolution. Other nodes are asked a few at a time, and "
+        f"for {SECONDS:g} s at most.",
+        method="POST",
+        path="/v1/resolve",
+        handler=resolved,
+        body=Batch,
+        body_limit=bodies.MAX_LIST_BODY,
+        answer=Resolutions,
+        needs_key=False,
+    ),
+)
