@@ -107,6 +107,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str | None,
         _about("Folder of the resolution journal on a local disk; none: beside the sealing key"),
     ] = None
+    journal_days: Annotated[
+        Annotated[int, Meta(ge=180)],
+        _about("Days that journals are kept at the longest; the law wants 180"),
+    ] = 1826
     own_networks: Annotated[
         tuple[str, ...],
         _about("Networks (CIDR) of health checks and of the national node's probes: not counted"),

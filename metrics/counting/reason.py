@@ -30,6 +30,11 @@ class Reason(IntEnum):
     REPEAT = 14
     COUNTED = 15
 
+    @property
+    def label(self) -> str:
+        """The name that stands in statements, reports and metrics."""
+        return self.name.lower().replace("_", "-")
+
 
 OWN = (
     Reason.OPERATOR,

@@ -1,0 +1,154 @@
+"""Closing a day: its sums become final, and a statement of them goes into the log.
+
+1. Whoever registers or changes holds a shared lock. The closer takes it alone for a moment and says
+   that the day is over: nothing carries a time of that day after this, so its movements stand.
+2. In one transaction, on one view of the database: the day's movements are summed up from batches
+   and revisions and held against the records themselves, and the requests against the journal. Then
+   the lines, the close and the statement are written, and the next day is open.
+
+A day whose sums are not borne out stays open, and an alarm says why. Kill the closer between, and
+it begins again: the first step can be done twice, the second happens whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import asyncpg
+import structlog
+
+from metrics.closing import store
+from metrics.closing.daily import DailyTotals, Movements, PrefixDay, hash_of
+from metrics.closing.journal import digest_of
+from metrics.counting import store as counting
+from metrics.counting.day import end_of, moment, start_of
+from metrics.counting.store import State
+from metrics.counting.stream import Part
+from metrics.log.statement import DAILY, Statement
+from metrics.log.store import owe_statement
+from registry.database import Connection, Database
+
+SALT_BYTES = 16
+
+log = structlog.get_logger()
+
+
+class NotBorneOut(Exception):
+    """The sums of a day and what they are sums of differ."""
+
+
+class _Overtaken(Exception):
+    """Another keeper has closed the day meanwhile."""
+
+
+class Closer:
+    """For the keeper's one task. `random_bytes` gives salts."""
+
+    def __init__(self, database: Database, random_bytes: Callable[[int], bytes]) -> None:
+        self._database = database
+        self._random_bytes = random_bytes
+
+    async def close(self) -> DailyTotals | None:
+        """Close the open day if it is over and counted; what it came to. None where it is not, or
+        where something keeps it open, which the alarms then tell."""
+        async with self._database.connection() as connection:
+            state = await counting.state(connection)
+        day = state.open_day
+        if state.counted_until < end_of(day) or not await self._end(day):
+            return None
+        try:
+            totals = await self._database.transaction(self._conclude)
+        except NotBorneOut as error:
+            await self._alarm(day, str(error))
+            return None
+        except _Overtaken:
+            return None
+        log.info("day-closed", day=day.isoformat(), created=totals.created)
+        return totals
+
+    async def _end(self, day: date) -> bool:
+        """Let nothing more fall into the day; False where others hold the lock for too long."""
+        try:
+            await self._database.transaction(lambda tx: store.end_day(tx, moment(end_of(day))))
+        except asyncpg.LockNotAvailableError:
+            log.warning("day-not-closed", day=day.isoformat(), reason="a transaction is long")
+            return False
+        return True
+
+    async def _alarm(self, day: date, detail: str) -> None:
+        if await self._database.transaction(lambda tx: store.alarm(tx, day, detail)):
+            log.error("day-not-borne-out", day=day.isoformat(), detail=detail)
+
+    async def _conclude(self, tx: Connection) -> DailyTotals:
+        await store.take_one_view(tx)
+        state = await counting.lock_state(tx)
+        positions = await counting.positions(tx)
+        part = Part(await counting.closed_positions(tx, state.yesterday), positions)
+        totals, lines, salt = await self._sum_up(tx, state, part)
+        await store.close(tx, totals, lines, positions, salt)
+        at = moment(end_of(totals.day))
+        await owe_statement(tx, Statement(DAILY, at, totals.content).text)
+        return totals
+
+    async def _sum_up(
+        self, tx: Connection, state: State, part: Part
+    ) -> tuple[DailyTotals, list[PrefixDay], bytes]:
+        """What the day came to. Raises NotBorneOut."""
+        day, start, end = state.open_day, *_bounds(state.open_day)
+        if state.counted_until != end_of(day):
+            raise _Overtaken
+        lines = await self._lines(tx, day)
+        requests = await store.requests(tx, day)
+        journal = await digest_of(tx, part)
+        if journal.records != sum(requests.values()):
+            raise NotBorneOut(
+                f"the journal has {journal.records} requests, the sums {sum(requests.values())}"
+            )
+        new, active = await store.prefix_counts(tx, start, end)
+        salt = self._random_bytes(SALT_BYTES)
+        totals = DailyTotals(
+            day=day,
+            created=sum(line.movements.created for line in lines),
+            imported=sum(line.movements.imported for line in lines),
+            revived=sum(line.movements.revived for line in lines),
+            deleted=sum(line.movements.deleted for line in lines),
+            total=sum(line.total for line in lines),
+            requests=requests,
+            records=journal.records,
+            journal_hash=journal.digest,
+            prefixes_hash=hash_of(salt, lines),
+            prefixes_new=new,
+            prefixes_total=active,
+        )
+        return totals, lines, salt
+
+    async def _lines(self, tx: Connection, day: date) -> list[PrefixDay]:
+        """Every prefix's line, held against the records. Raises NotBorneOut."""
+        start, end = _bounds(day)
+        before = await store.totals_before(tx, day, start)
+        moved = await store.movements(tx, start, end)
+        since = await store.movements(tx, end, None)
+        ever = await store.created_ever(tx)
+        held = await store.held(tx)
+        requests = await store.requests_by_prefix(tx, day)
+        lines = []
+        for prefix_id, prefix in (await store.prefixes(tx)).items():
+            moves = moved.get(prefix_id, Movements())
+            total = before.get(prefix_id, 0) + moves.change
+            live, rows = held.get(prefix_id, (0, 0))
+            there = live - since.get(prefix_id, Movements()).change
+            _check(prefix, "live identifiers", stated=total, there=there)
+            _check(prefix, "identifiers ever", stated=ever.get(prefix_id, 0), there=rows)
+            asked = requests.get(prefix_id, {})
+            lines.append(PrefixDay(prefix_id, prefix, moves, total, asked))
+        return lines
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    return moment(start_of(day)), moment(end_of(day))
+
+
+def _check(prefix: str, what: str, *, stated: int, there: int) -> None:
+    if stated != there:
+        raise NotBorneOut(f"{prefix}: {what} should be {stated}, there are {there}")
