@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from metrics.instruments import Instruments
 from metrics.log.keys import LogKeys
 from node import foundation, health, housekeeping
+from node.counting import count_keeping
 from node.handle_json import surface as handle_json
 from node.http.client import Clients
 from node.http.edge import make_edge
@@ -217,7 +218,10 @@ def _assemble(
         worker.run,
         watcher.run,
     ]
-    keeping: list[Work] = [partial(housekeeping.run, database, _now)]
+    keeping: list[Work] = [
+        partial(housekeeping.run, database, _now),
+        count_keeping(settings, database, _now).run,
+    ]
     background += [Feed(settings.database_url, cache).run, *[lookups.run] * LOOKUPS]
     if sender:
         keeping.append(sender.run)
