@@ -48,6 +48,7 @@ def url_of(served: Started) -> str:
 def test_it_serves_logs_json_and_stops_in_order(served: Started) -> None:
     with urllib.request.urlopen(f"{url_of(served)}/readyz", timeout=60) as response:
         assert json.load(response)["status"] == "ready"
+    served.wait_for('"keeper-elected"')
     assert served.stop(signal.SIGTERM) == 0
     events = [json.loads(line)["event"] for line in served.errors.splitlines()]
     assert {"serving", "stopping"} <= set(events)
