@@ -56,6 +56,7 @@ from registry.job.watcher import Watcher
 from registry.job.worker import JobWork, Shift, Worker
 from registry.prefix.prefixes import Prefixes
 from registry.public.lookups import Lookups
+from registry.query.export import Exports
 from registry.query.queries import Queries
 from registry.record.archive import Form
 from registry.record.bulk import Bulk, Tally
@@ -84,6 +85,7 @@ SURFACES = (v1.SURFACE, handle_json.SURFACE, snms.SURFACE, log_serving.SURFACE, 
 UPLINK_SECONDS, UPLINK_ATTEMPTS = 10.0, 3
 # Coming in at once: each may take as much disk as an upload may have.
 UPLOADS_EACH, UPLOADS_ALTOGETHER = 4, 32
+EXPORTS_EACH, EXPORTS_ALTOGETHER = 2, 8  # under way in one process
 
 # Queries for what many ask at once: while one is answered the next may be sent.
 LOOKUPS = 3
@@ -146,6 +148,7 @@ def _assemble(
         tell=cache.hear,
     )
     catalogue = Catalogue(database, form, _now)
+    queries = Queries(database, case_sensitive=settings.case_sensitive)
     national = _national_node(settings, session)
     log = certified_log(settings, log_keys, database, session, national, _now)
     sender = Sender(database, prefixes, national, instruments) if national else None
@@ -195,7 +198,9 @@ def _assemble(
         reports=Reports(database, form.sealing, works),
         watcher=watcher,
         catalogue=catalogue,
-        queries=Queries(database, case_sensitive=settings.case_sensitive),
+        queries=queries,
+        exports=Exports(database, form, queries),
+        exporting=Reception(each=EXPORTS_EACH, altogether=EXPORTS_ALTOGETHER),
         records=records,
         local=local,
         chain=Chain([local, _recursive(settings, session, catalogue, national)]),

@@ -28,6 +28,7 @@ from registry.job.jobs import Jobs
 from registry.job.report import Reports
 from registry.job.watcher import Watcher
 from registry.prefix.prefixes import Prefixes
+from registry.query.export import Exports
 from registry.query.queries import Queries
 from registry.record.archive import Form
 from registry.record.bulk import Bulk
@@ -75,6 +76,8 @@ class Wiring:
     watcher: Watcher  # of jobs
     catalogue: Catalogue
     queries: Queries
+    exports: Exports
+    exporting: Reception  # exports under way
     records: Records  # as anyone may read them
     local: LocalLink  # this node's own records alone
     chain: Chain  # the local link, then recursion

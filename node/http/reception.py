@@ -1,4 +1,4 @@
-"""Reception: how many large bodies may come in at once, by one sender and altogether."""
+"""Reception: how many large bodies may be under way at once, for one client and altogether."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Reception:
 
     @property
     def count(self) -> int:
-        """How many are coming in."""
+        """How many are under way."""
         return self._present.total()
 
     @contextmanager
@@ -29,7 +29,7 @@ class Reception:
         """Hold a place while the context lasts. Raises TooManyRequests where there is none."""
         if self._present[sender] >= self._each or self.count >= self._altogether:
             raise TooManyRequests(
-                f"{self._present[sender]} uploads of this sender are coming in already, "
+                f"{self._present[sender]} such requests of this client are under way already, "
                 f"{self.count} altogether",
                 retry_after=RETRY_SECONDS,
             )

@@ -6,6 +6,7 @@ import msgspec
 
 from node.http import body as bodies
 from node.v1 import templated
+from node.v1.export_end import is_end
 from node.v1.item import Item
 from node.v1.stream import Chunk, Settled, refused
 from node.v1.templated import TemplatedLine
@@ -39,6 +40,8 @@ class Registering:
         try:
             item = self._decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if is_end(text):
+                return
             item = bodies.decode(text, Item)  # again, for its explanation
         identifier = Identifier.parse(item.handle)
         prefix = self._canonical.get(identifier.prefix)

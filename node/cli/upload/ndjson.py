@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from node.cli.upload.line import InvalidFile, Line
+from node.v1.export_end import is_end
+from registry.errors import InvalidInput
 
 MAX_LINE = 1 << 20  # bytes
 
@@ -26,11 +28,18 @@ class Ndjson:
             while raw := stream.readline(MAX_LINE):
                 number += 1
                 text = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-                if text.strip():
+                if text.strip() and not self._is_end(text, number):
                     found = True
                     yield Line(number, self._item(text, number))
         if not found:
             raise InvalidFile(self._file, "empty-file", "it is empty")
+
+    def _is_end(self, text: bytes, number: int) -> bool:
+        """Whether this is the last line of an export."""
+        try:
+            return is_end(text)
+        except InvalidInput as error:
+            raise InvalidFile(self._file, "export-incomplete", error.detail, number) from None
 
     def _item(self, text: bytes, number: int) -> dict[str, Any]:
         if len(text) == MAX_LINE and not text.endswith(b"\n"):
