@@ -239,7 +239,8 @@ def _application(wiring: Wiring) -> web.Application:
     app = web.Application(middlewares=[make_edge(SURFACES)])
     app[WIRING] = wiring
     app.on_shutdown.append(_end_watches)
-    app.add_routes([*health.routes(), *v1.routes(), *docs.routes(v1.OPERATIONS, version=VERSION)])
+    app.add_routes([*health.routes(wiring.settings), *v1.routes()])
+    app.add_routes(docs.routes(v1.OPERATIONS, version=VERSION))
     app.add_routes([*handle_json.routes(), *snms.routes(), *log_serving.routes()])
     return app
 

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from metrics.instruments import CONTENT_TYPE
 from node import foundation
+from node.settings import Settings
 from node.wiring import WIRING, Wiring
 from registry.database import DATABASE_AWAY
 from registry.errors import BiaoshiError
@@ -20,12 +21,22 @@ from registry.sealing import SealingKeyUnfit
 PATIENCE = 2.0  # seconds for what a probe asks
 
 
-def routes() -> list[web.RouteDef]:
-    return [
+def routes(settings: Settings) -> list[web.RouteDef]:
+    """Of several workers whoever answers would tell its own numbers as the node's: each has an
+    address of its own for that."""
+    probes = [
         web.get("/healthz", healthy, name="healthz"),
         web.get("/readyz", ready, name="readyz"),
-        web.get("/metrics", metrics, name="metrics"),
     ]
+    return probes if settings.workers else [*probes, _METRICS]
+
+
+def monitoring(wiring: Wiring) -> web.Application:
+    """What one process answers on an address of its own: whether it lives, and its metrics."""
+    app = web.Application()
+    app[WIRING] = wiring
+    app.add_routes([web.get("/healthz", healthy), _METRICS])
+    return app
 
 
 async def healthy(_: web.Request) -> web.Response:
@@ -46,6 +57,9 @@ async def ready(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     body = request.app[WIRING].instruments.exposition()
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+
+_METRICS = web.get("/metrics", metrics, name="metrics")
 
 
 async def _missing(wiring: Wiring) -> dict[str, str]:

@@ -19,10 +19,10 @@ from typing import TypeAlias
 import asyncpg
 import structlog
 
-from registry.cancellation import raise_if_cancelled
 from registry.database import DATABASE_AWAY, Connection
 from registry.errors import Unavailable
 from registry.keeper import store
+from registry.together import until_first
 
 Work: TypeAlias = Callable[[], Coroutine[object, object, object]]
 
@@ -111,15 +111,11 @@ class Keeper:
     async def _work(
         self, connection: asyncpg.Connection[asyncpg.Record], works: Sequence[Work]
     ) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(work()) for work in works]
-                await _seat_lost(connection)
-                for task in tasks:
-                    task.cancel()
-        except BaseExceptionGroup as failures:
-            raise_if_cancelled()
-            raise failures.exceptions[0] from None
+        async def to_the_end(work: Work) -> None:
+            await work()
+            await asyncio.Event().wait()  # the term goes on
+
+        await until_first(_seat_lost(connection), *map(to_the_end, works))
 
 
 async def _seat_lost(connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -58,13 +58,19 @@ async def listening(node: Node) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def working(node: Node, *also: Work) -> AsyncIterator[None]:
+async def working(
+    node: Node, *also: Work, background: bool = True, keeping: bool = True
+) -> AsyncIterator[None]:
     """Run the node's background work, its keeper's where it is elected, and other work beside it,
     while the context lasts. If one part dies, so does all, and what it died of is raised."""
-    keeping: Work = partial(node.wiring.keeper.run, node.keeping)
+    works = [*also]
+    if background:
+        works += node.background
+    if keeping:
+        works.append(partial(node.wiring.keeper.run, node.keeping))
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work()) for work in (*node.background, keeping, *also)]
+            tasks = [group.create_task(work()) for work in works]
             try:
                 yield
             finally:

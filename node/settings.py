@@ -69,6 +69,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     handle_udp_administration: Annotated[
         bool, _about("Whether records can be administered by datagrams too")
     ] = False
+    workers: Annotated[
+        Annotated[int, Meta(ge=0, le=64)],
+        _about("Processes that answer, with a keeper beside them; 0: one process does all"),
+    ] = 0
+    metrics_host: Annotated[
+        str, _about("With workers: address on which each process tells its own metrics")
+    ] = "127.0.0.1"
+    metrics_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65_000)],
+        _about("With workers: the keeper's metrics port; theirs follow. 0 takes free ones"),
+    ] = 9180
     national_node_url: Annotated[
         str | None, _about("Base URL of the national node; none: filings wait in the outbox")
     ] = None

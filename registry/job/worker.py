@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import asyncpg
 import structlog
 
-from registry.cancellation import raise_if_cancelled
 from registry.database import Database
 from registry.errors import BiaoshiError, Unavailable
 from registry.job import store
@@ -21,6 +20,7 @@ from registry.job.job import JobError, JobKind, Lease, LeaseLost
 from registry.job.ledger import Ledger, Told
 from registry.job.report import Names
 from registry.sealing import SealingKey
+from registry.together import until_first
 
 POLL_SECONDS = 1.0  # after which jobs of other processes are noticed
 RENEWALS = 3  # within the time of a lease
@@ -131,8 +131,8 @@ class Worker:
         try:
             if lease.stalls > MAX_STALLS:
                 raise JobStalled(f"given up after {MAX_STALLS} attempts")
-            async with self._renewing(lease):
-                await self._works[lease.kind].run(lease, ledger)
+            # A lost lease ends the work in its midst.
+            await until_first(self._works[lease.kind].run(lease, ledger), self._renew(lease))
             if not ledger.finished:
                 await self._give_back(lease.token)
         except BiaoshiError as error:
@@ -143,20 +143,8 @@ class Worker:
         async with self._database.connection() as connection:
             await store.give_back(connection, token)
 
-    @asynccontextmanager
-    async def _renewing(self, lease: Lease) -> AsyncIterator[None]:
-        """Keep the lease while the context lasts. Raises LeaseLost in its midst where the job was
-        cancelled, or is another worker's."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                renewal = group.create_task(self._renew(lease))
-                yield
-                renewal.cancel()
-        except BaseExceptionGroup as failures:
-            raise_if_cancelled()
-            raise failures.exceptions[0] from None
-
     async def _renew(self, lease: Lease) -> None:
+        """Keep the lease. Raises LeaseLost where the job was cancelled, or is another worker's."""
         while True:
             await asyncio.sleep(self._shift.lease_seconds / RENEWALS)
             try:

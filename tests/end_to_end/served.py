@@ -84,6 +84,14 @@ class Served:
         """The log lines of one event, oldest first."""
         return [event for event in self._lines(0) if event.get("event") == name]
 
+    def processes(self) -> dict[str, int]:
+        """The process last at work on every post under a supervisor, by its log."""
+        return {event["process"]: event["pid"] for event in self.events("process-at-work")}
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+
     def _launch(self) -> int:
         """Start the process; the place in the log where its lines begin."""
         with self._log.open("ab") as log:
