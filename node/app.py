@@ -98,6 +98,7 @@ class Node:
     app: web.Application
     wiring: Wiring
     background: tuple[Work, ...]  # in every process
+    answering: tuple[Work, ...]  # in every process that answers
     keeping: tuple[Work, ...]  # in one process alone: the keeper
 
 
@@ -216,23 +217,18 @@ def _assemble(
     )
     # Two committers: one group forms while the other's commit reaches the disk. Two workers: a
     # small job need not wait for a large file to be opened.
-    background: list[Work] = [
-        singles.run,
-        recorder.shipper.run,
-        worker.run,
-        worker.run,
-        watcher.run,
-    ]
+    answering: list[Work] = [singles.run, worker.run, worker.run, watcher.run]
+    answering += [Feed(settings.database_url, cache).run, *[lookups.run] * LOOKUPS]
     keeping: list[Work] = [
         partial(housekeeping.run, database, _now),
         count_keeping(settings, database, _now).run,
     ]
-    background += [Feed(settings.database_url, cache).run, *[lookups.run] * LOOKUPS]
     if sender:
         keeping.append(sender.run)
     if log:
         keeping.append(log.keeping.run)
-    return Node(_application(wiring), wiring, tuple(background), tuple(keeping))
+    background = (recorder.shipper.run,)
+    return Node(_application(wiring), wiring, background, tuple(answering), tuple(keeping))
 
 
 def _application(wiring: Wiring) -> web.Application:

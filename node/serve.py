@@ -59,13 +59,13 @@ async def listening(node: Node) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def working(
-    node: Node, *also: Work, background: bool = True, keeping: bool = True
+    node: Node, *also: Work, answering: bool = True, keeping: bool = True
 ) -> AsyncIterator[None]:
-    """Run the node's background work, its keeper's where it is elected, and other work beside it,
+    """Run what must run beside the node (its keeper's works where it is elected), and other work,
     while the context lasts. If one part dies, so does all, and what it died of is raised."""
-    works = [*also]
-    if background:
-        works += node.background
+    works = [*node.background, *also]
+    if answering:
+        works += node.answering
     if keeping:
         works.append(partial(node.wiring.keeper.run, node.keeping))
     try:

@@ -181,6 +181,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"secondary_prefix: {error.detail}") from None
         if (self.national_node_url is None) != (self.national_node_key_file is None):
             raise ValueError("national_node_url and national_node_key_file go together")
+        if self.workers and self.handle_port == 0:
+            raise ValueError("handle_port must be a port that all workers share, not 0")
         if (self.log_keys_folder is None) != (self.log_origin is None):
             raise ValueError("log_keys_folder and log_origin go together")
         if self.log_origin is not None and not _ORIGIN.fullmatch(self.log_origin):

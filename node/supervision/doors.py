@@ -39,6 +39,8 @@ def open_doors(settings: Settings) -> Iterator[Doors]:
 
         # Sockets that share a port would also share it with another node's: so it is tried first.
         port = _unused(settings.host, settings.port)
+        if settings.handle_port is not None:
+            _unused(settings.host, settings.handle_port)  # its sockets are the workers' own
         http = tuple(opened(settings.host, port, shared=True) for _ in range(settings.workers))
         ports = _metrics_ports(settings)
         metrics = tuple(opened(settings.metrics_host, _unused(*at)) for at in ports)

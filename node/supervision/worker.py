@@ -20,6 +20,7 @@ from node.health import monitoring
 from node.http.entrance import Entrance, entrance
 from node.serve import log_as_json, settle_memory, working
 from node.supervision.charge import Charge, Order, Report, Role
+from node.wire.surface import wire
 from registry.errors import BiaoshiError
 
 # Connections that came in just before the end are still read, and their clients told to go.
@@ -71,13 +72,16 @@ async def _at_work(
     drain = charge.settings.drain_seconds
     async with (
         entrance(monitoring(node.wiring), drain_seconds=drain) as for_metrics,
-        working(node, background=not keeping, keeping=keeping),
+        working(node, answering=not keeping, keeping=keeping),
     ):
         await for_metrics.open(socket.socket(fileno=charge.metrics))
         if keeping:
             yield None
             return
-        async with entrance(node.app, drain_seconds=drain, farewell_seconds=FAREWELL) as way_in:
+        async with (
+            wire(node.wiring, shared=True),
+            entrance(node.app, drain_seconds=drain, farewell_seconds=FAREWELL) as way_in,
+        ):
             await way_in.open(doors[charge.own])
             yield way_in
 
