@@ -38,6 +38,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     policy_title: str
     policy_clause: str
     policy_digest: str
+    remark: str  # what every sum of it means
     year: int
     on: date
     judgement: Judgement  # under the primary choice of every reading
@@ -62,6 +63,7 @@ def assess(
         policy_title=policy.title,
         policy_clause=policy.clause,
         policy_digest=policy.digest,
+        remark=policy.remark,
         year=year,
         on=on,
         judgement=judge(Readings(policy.known, {})),

@@ -38,6 +38,7 @@ class Policy:
     name: str
     title: str
     clause: str  # which part of it, as 第四条（五）
+    remark: str  # what its sums mean, printed beside them
     valid_until: date
     facts: type[Any]
     template: str

@@ -55,7 +55,7 @@ def total(case: Asked, amounts: tuple[Amount, ...]) -> Amount:
     else:
         steps.append(Step(f"{title}方向一奖励上限", cap))
     verdict = _verdict(amounts)
-    reason = "" if verdict is Verdict.MET else _reasons(amounts)
+    reason = "" if verdict is Verdict.MET else _reasons(amounts, verdict)
     return amount_of("total", TITLE, verdict, min(together, room), reason, steps)
 
 
@@ -67,8 +67,12 @@ def _verdict(amounts: tuple[Amount, ...]) -> Verdict:
     return Verdict.MET if Verdict.MET in verdicts else verdicts[0]
 
 
-def _reasons(amounts: tuple[Amount, ...]) -> str:
-    return "；".join(dict.fromkeys(one.reason for one in amounts if one.reason))
+def _reasons(amounts: tuple[Amount, ...], verdict: Verdict) -> str:
+    """Of what decides the total, each once."""
+    deciding = [one for one in amounts if one.verdict is verdict]
+    if verdict is Verdict.UNKNOWN:
+        return "、".join(one.title for one in deciding) + "待核实"
+    return "；".join(dict.fromkeys(one.reason for one in amounts))
 
 
 def _company_cap(case: Asked) -> tuple[Decimal, str]:

@@ -13,6 +13,10 @@ from award.policy.zhongshan_2025.rules import judge
 from award.policy.zhongshan_2025.what_if import CHANGES, change
 
 PACKAGE = "award.policy.zhongshan_2025"
+REMARK = (
+    "所列均为最高可奖励金额：第十五条规定“均为最高扶持比例或最高扶持额度”，实际拨付依第六条以年度"
+    "申报通知与资金安排为准；第（二十）条另许市政府个案研究决定。"
+)
 
 
 def describe() -> Policy:
@@ -22,6 +26,7 @@ def describe() -> Policy:
         name="zhongshan_2025",
         title="中山市工业互联网与数字赋能平台项目认定与奖励实施细则",
         clause="第四条 方向一（五）",
+        remark=REMARK,
         valid_until=until,
         facts=Facts,
         template=text_of(PACKAGE, "template.toml"),

@@ -26,7 +26,6 @@ STYLES = {
     Verdict.NOT_IN_FORCE: "red",
 }
 AGREEMENT = {Agreement.WITHIN: "green", Agreement.BEYOND: "red", Agreement.NONE: "yellow"}
-CEILING = "以上均为最高可奖励金额；实际拨付以年度申报通知与资金安排为准（第六条、第十五条）。"
 
 
 def show(
@@ -42,7 +41,7 @@ def show(
     out.print(amounts(found.judgement.amounts, found.judgement.total))
     out.print(totals(found))
     out.print(effects(found.effects))
-    out.print(Text(CEILING, "dim"))
+    out.print(Text(found.remark, "dim"))
 
 
 def findings(found: Iterable[Finding]) -> Table:

@@ -66,6 +66,7 @@ def describe() -> Policy:
         name="fictitious_2028",
         title="虚构的后继政策（仅供测试）",
         clause="虚构第一条",
+        remark="虚构。",
         valid_until=date(2030, 12, 31),
         facts=Facts,
         template='[node]\nname = "虚构节点"\nprefix = "88.1"\n[company]\nname = "虚构公司"\n',

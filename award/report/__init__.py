@@ -1,0 +1,1 @@
+"""Certified reports: the signed JSON, the PDF made of it, the package, and checking one."""

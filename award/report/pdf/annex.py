@@ -1,0 +1,118 @@
+"""Shares, sources, flags, definitions, how to check, and the facts as they were given."""
+
+from __future__ import annotations
+
+from reportlab.platypus import Flowable
+
+from award.evidence.certified import CertifiedYear, Checkpoint
+from award.report.definitions import DEFINITIONS
+from award.report.pdf.grid import CODE, body, grid, heading, note, subheading
+from award.report.pdf.prose import Prose
+from award.report.report import Report, sha256
+
+MOST_ROWS = 200
+TOP_SOURCES = 30
+
+
+def shares(report: Report) -> list[Flowable]:
+    year = report.counted
+    if year is None:
+        return []
+    return [heading("五、企业、来源与提示"), *_enterprises(year), *_sources(year), *_flags(year)]
+
+
+def _enterprises(year: CertifiedYear) -> list[Flowable]:
+    rows = [
+        [
+            one.name + ("（关联方）" if one.related else ""),
+            "、".join(one.prefixes),
+            one.industry,
+            f"{one.registrations:,}",
+            f"{one.counted:,}",
+        ]
+        for one in year.enterprises[:MOST_ROWS]
+    ]
+    if not rows:
+        return [subheading("按企业"), note("没有企业数据。")]
+    head = ["企业", "前缀", "行业", "新增注册（个）", "计入解析（次）"]
+    made: list[Flowable] = [
+        subheading("按企业"),
+        grid(head, rows, [2.6, 1.3, 0.8, 1.3, 1.3], right=[3, 4]),
+    ]
+    if len(year.enterprises) > MOST_ROWS:
+        made.append(note(f"另有 {len(year.enterprises) - MOST_ROWS:,} 家企业，见 report.json。"))
+    return made
+
+
+def _sources(year: CertifiedYear) -> list[Flowable]:
+    if not year.sources:
+        return []
+    rows = [[one.network, f"{one.counted:,}"] for one in year.sources[:TOP_SOURCES]]
+    return [
+        subheading("解析来源（脱敏至 /24、/48 网段）"),
+        grid(["网段", "计入解析（次）"], rows, [4, 1.5], right=[1]),
+    ]
+
+
+def _flags(year: CertifiedYear) -> list[Flowable]:
+    if not year.flags:
+        return [subheading("提示"), note("没有需要人工复核的情形。")]
+    return [
+        subheading("提示"),
+        note("下列情形不影响计数，请人工判断。"),
+        *(body(f"· {one.text}") for one in year.flags),
+    ]
+
+
+def definitions(report: Report) -> list[Flowable]:
+    made: list[Flowable] = [heading("六、计数定义")]
+    for title, text in DEFINITIONS:
+        made += [subheading(title), body(text)]
+    return made
+
+
+def verification(report: Report) -> list[Flowable]:
+    found = report.assessment
+    made: list[Flowable] = [
+        heading("七、核验"),
+        body(
+            "报告包内含 report.json、report.pdf、签名 report.sig、申报事实 facts.toml"
+            " 与日志检查点。在一台只装有本软件、不连网的机器上执行 biaoshi verify 报告.zip，"
+            "即可核对签名、日志检查点、"
+            "计数的勾稽关系、全部金额的计算与所适用的规则版本。"
+        ),
+        grid(
+            [],
+            [
+                ["report.json 的 SHA-256", sha256(report.content)],
+                ["规则", f"{found.policy}　{found.policy_digest}"],
+            ],
+            [1.4, 4.6],
+        ),
+    ]
+    counted = report.counted
+    if counted is not None and counted.log is not None:
+        made += _checkpoint("登记日志检查点：叶子数即新增标识注册量", counted.log)
+    if counted is not None and counted.statements is not None:
+        made += _checkpoint("声明日志检查点", counted.statements)
+    return made
+
+
+def _checkpoint(title: str, found: Checkpoint) -> list[Flowable]:
+    witnesses = "、".join(found.cosigned_by) or "无"
+    return [
+        subheading(title),
+        Prose(found.note.rstrip("\n"), CODE),
+        note(f"见证签名：{witnesses}"),
+    ]
+
+
+def facts(report: Report) -> list[Flowable]:
+    """As they were given, without the comments."""
+    lines = [line.split("  #")[0].rstrip() for line in report.facts.splitlines()]
+    kept = [
+        f"\n{line}" if line.startswith("[") else line
+        for line in lines
+        if line and not line.startswith("#")
+    ]
+    return [heading("八、申报单位提供的事实"), Prose("\n".join(kept).strip(), CODE)]

@@ -1,0 +1,147 @@
+"""A report: everything an assessment was made from and what came of it, as one signed document.
+
+It is complete: whoever has it can make the assessment again and compare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from award import form
+from award.assessment.assessment import Assessment, assess
+from award.assessment.forecast import Forecast, of_year
+from award.evidence.certified import CertifiedYear, contradictions
+from award.evidence.witness import Agreement, CrossCheck
+from award.facts.file import parse
+from award.facts.project import Company, Node
+from award.policy.parameter import Parameters
+from award.policy.policy import Policy
+from registry.errors import Conflict
+
+FORMAT = 1
+SIGNED = "biaoshi.report/v1"  # the first line of what is signed
+
+
+class NotCertifiable(Conflict):
+    """The counts contradict themselves, or the independent witness contradicts them."""
+
+    kind = "not-certifiable"
+    title = "The year cannot be certified"
+
+
+class Kind(StrEnum):
+    DRAFT = "draft"
+    CERTIFIED = "certified"
+
+
+class Issue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Under which number a report goes out. A correction is a new revision of the same number that
+    names what it takes the place of."""
+
+    number: str
+    revision: int = 1
+    replaces: str | None = None  # SHA-256 of the earlier revision's report.json
+    reason: str = ""  # of the correction
+    kind: Kind = Kind.DRAFT
+    at: datetime
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    issue: Issue
+    demo: bool
+    node: Node
+    company: Company
+    year: int
+    on: date
+    facts: str  # the facts file as it was given
+    evidence: tuple[CertifiedYear, ...]
+    cross_check: CrossCheck
+    assessment: Assessment
+    forecast: tuple[Forecast, ...]
+    thresholds: dict[str, int]  # of the year's sums, to be exceeded
+    format: int = FORMAT
+
+    @property
+    def counted(self) -> CertifiedYear | None:
+        return next((one for one in self.evidence if one.year == self.year), None)
+
+    @property
+    def content(self) -> bytes:
+        """report.json: canonical, so that its digest is the report's."""
+        return form.encode(self)
+
+    @property
+    def draft(self) -> bool:
+        return self.issue.kind is Kind.DRAFT
+
+
+def compose(
+    policy: Policy,
+    facts: str,
+    year: int,
+    years: Mapping[int, CertifiedYear],
+    check: CrossCheck,
+    on: date,
+    issue: Issue,
+) -> Report:
+    """Raises NotCertifiable for a certified report whose numbers don't hold, InvalidFacts."""
+    told: Any = parse(facts.encode(), policy.facts, "facts.toml")
+    counted = years.get(year)
+    if issue.kind is Kind.CERTIFIED:
+        _certifiable(years, year, check)
+    return Report(
+        issue=issue,
+        demo=any(one.demo for one in years.values()),
+        node=told.node,
+        company=told.company,
+        year=year,
+        on=on,
+        facts=facts,
+        evidence=tuple(years[one] for one in sorted(years)),
+        cross_check=check,
+        assessment=assess(policy, told, year, years, on),
+        forecast=forecast_of(policy, counted, on),
+        thresholds=dict(policy.thresholds(Parameters(policy.parameters, on), year)),
+    )
+
+
+def forecast_of(policy: Policy, counted: CertifiedYear | None, on: date) -> tuple[Forecast, ...]:
+    """Of a year that has not ended."""
+    if counted is None or counted.complete:
+        return ()
+    thresholds = policy.thresholds(Parameters(policy.parameters, on), counted.year)
+    return tuple(of_year(counted, dict(thresholds)))
+
+
+def _certifiable(years: Mapping[int, CertifiedYear], year: int, check: CrossCheck) -> None:
+    if year not in years or years[year].through is None:
+        raise NotCertifiable(f"{year} 年没有已结账的计数", field="year", rule="no-counts")
+    for one in years.values():
+        for fault in contradictions(one):
+            raise NotCertifiable(
+                f"{one.year} 年计数自相矛盾：{fault}", field="evidence", rule="contradiction"
+            )
+    if check.agreement is Agreement.BEYOND:
+        raise NotCertifiable(
+            f"认证计数与 Prometheus 相差超过 {check.tolerance:.0%}，不予认证",
+            field="evidence",
+            rule="tolerance",
+        )
+
+
+def signed_text(report: Report, pdf: bytes) -> str:
+    """What the signature stands under: number, revision and the digests of both documents."""
+    return (
+        f"{SIGNED}\n{report.issue.number}\n{report.issue.revision}\n"
+        f"json {sha256(report.content)}\npdf {sha256(pdf)}\n"
+    )
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
