@@ -6,12 +6,13 @@ from reportlab.platypus import Flowable
 
 from award.evidence.certified import CertifiedYear, Checkpoint
 from award.report.definitions import DEFINITIONS
-from award.report.pdf.grid import CODE, body, grid, heading, note, subheading
+from award.report.pdf.grid import CELL_LIMIT, CODE, Cell, body, grid, heading, note, subheading
 from award.report.pdf.prose import Prose
 from award.report.report import Report, sha256
 
 MOST_ROWS = 200
 TOP_SOURCES = 30
+LONG = 40  # lines of a table of facts
 
 
 def shares(report: Report) -> list[Flowable]:
@@ -108,11 +109,22 @@ def _checkpoint(title: str, found: Checkpoint) -> list[Flowable]:
 
 
 def facts(report: Report) -> list[Flowable]:
-    """As they were given, without the comments."""
-    lines = [line.split("  #")[0].rstrip() for line in report.facts.splitlines()]
-    kept = [
-        f"\n{line}" if line.startswith("[") else line
-        for line in lines
-        if line and not line.startswith("#")
+    """As they were given, without the comments: tables side by side, long ones alone."""
+    short: list[Flowable] = []
+    long: list[Flowable] = []
+    for table in _tables(report.facts):
+        (long if table.count("\n") > LONG or len(table) > CELL_LIMIT else short).append(
+            Prose(table, CODE)
+        )
+    rows: list[list[Cell]] = [
+        [short[at], short[at + 1] if at + 1 < len(short) else ""] for at in range(0, len(short), 2)
     ]
-    return [heading("八、申报单位提供的事实"), Prose("\n".join(kept).strip(), CODE)]
+    pairs = [grid([], rows, [1, 1])] if rows else []
+    return [heading("八、申报单位提供的事实"), *pairs, *long]
+
+
+def _tables(facts: str) -> list[str]:
+    lines = [line.split("  #")[0].rstrip() for line in facts.splitlines()]
+    kept = [line for line in lines if line and not line.startswith("#")]
+    whole = "\n".join(f"\f{line}" if line.startswith("[") else line for line in kept)
+    return [table.strip() for table in whole.split("\f") if table.strip()]

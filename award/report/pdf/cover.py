@@ -10,7 +10,7 @@ from award.evidence.prometheus import SHANGHAI
 from award.evidence.witness import Agreement
 from award.money import yuan
 from award.policy.judgement import Amount
-from award.report.pdf.grid import NOTE, SUBHEADING, TITLE, box, grid, note
+from award.report.pdf.grid import NOTE, SUBHEADING, TITLE, box, grid, note, short
 from award.report.pdf.page import INNER
 from award.report.pdf.prose import AMBER, BLUE, BOLD, GREEN, GREY, RED, Prose, Style
 from award.report.pdf.qr import Qr
@@ -66,7 +66,7 @@ def _sum(report: Report) -> Table:
                 f"最严口径 {money(low)}　·　最宽口径 {money(high)}",
                 Style(size=9.5, leading=15, colour=GREY),
             ),
-            *([Prose(total.reason, NOTE.but(after=0))] if total.reason else []),
+            *([short(total.reason, NOTE.but(after=0))] if total.reason else []),
         ]
     )
 

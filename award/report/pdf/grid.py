@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from reportlab.platypus import Flowable, Table, TableStyle
 
@@ -40,7 +40,9 @@ VERDICTS = {
     Verdict.NOT_IN_FORCE: RED,
 }
 
-Cell = str | Flowable | list[Flowable]
+CELL_LIMIT, CELL_LINES = 600, 45  # characters and lines of a cell
+
+Cell: TypeAlias = str | Flowable | list[Flowable]
 
 
 def heading(text: str) -> Prose:
@@ -123,4 +125,11 @@ def _cell(cell: Cell, number: bool, strong: bool) -> Flowable | list[Flowable]:
     if not isinstance(cell, str):
         return cell
     style = STRONG if strong else CELL
-    return Prose(cell, style.but(align="right") if number else style)
+    return short(cell, style.but(align="right") if number else style)
+
+
+def short(text: str, style: Style) -> Prose:
+    """For a cell, which must not grow longer than a page."""
+    kept = text if len(text) <= CELL_LIMIT else f"{text[:CELL_LIMIT]}…（全文见 report.json）"
+    lines = kept.split("\n")
+    return Prose("\n".join(lines[:CELL_LINES]), style)

@@ -9,8 +9,8 @@ from award.assessment.forecast import ASSUMPTIONS, Crossing, Forecast
 from award.money import yuan
 from award.policy.judgement import Amount, Step
 from award.report.pdf.cover import money
-from award.report.pdf.grid import Cell, body, grid, heading, note, subheading, verdict
-from award.report.pdf.prose import GREY, Prose, Style
+from award.report.pdf.grid import Cell, body, grid, heading, note, short, subheading, verdict
+from award.report.pdf.prose import GREY, Style
 from award.report.report import Report
 
 QUOTE = Style(size=7.5, leading=11.5, colour=GREY)
@@ -23,7 +23,7 @@ def amounts(report: Report) -> list[Flowable]:
     strong = []
     for one in (*found.judgement.amounts, found.judgement.total):
         strong.append(len(rows))
-        rows.append([one.title, Prose(_why(one), REASON), money(one)])
+        rows.append([one.title, short(_why(one), REASON), money(one)])
         rows += [["", step.text, _step(step)]
                  for step in one.steps]  # fmt: skip
     return [
@@ -78,11 +78,11 @@ def clauses(report: Report) -> list[Flowable]:
     rows: list[list[Cell]] = []
     for one in report.assessment.judgement.findings:
         told: list[Flowable] = [
-            Prose(f"{one.article}　{one.quote}", QUOTE),
-            Prose(one.reason, REASON),
+            short(f"{one.article}　{one.quote}", QUOTE),
+            short(one.reason, REASON),
         ]
         if one.evidence:
-            told.append(Prose("依据：" + "；".join(one.evidence), QUOTE))
+            told.append(short("依据：" + "；".join(one.evidence), QUOTE))
         rows.append([one.title, told, verdict(one.verdict)])
     return [
         heading("二、逐条结论"),

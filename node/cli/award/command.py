@@ -26,6 +26,7 @@ from award.policy.policy import Policy, names
 from award.policy.policy import load as load_policy
 from node.cli.access import USUAL, Access, Json
 from node.cli.award import showing
+from node.cli.award.verify import verify
 from node.cli.option import repeated
 from node.cli.terminal import complain, console, print_json
 from registry.errors import InvalidInput
@@ -78,6 +79,7 @@ def add_to(app: App) -> None:
     group.command(template)
     group.command(policies)
     group.command(assess_, name="assess")
+    group.command(verify)
     app.command(group)
 
 

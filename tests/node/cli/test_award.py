@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,57 +13,7 @@ import pytest
 from award import form
 from node.cli.program import execute
 from tests.award.build import certified
-
-FACTS = """
-[node]
-name = "节点"
-prefix = "88.118"
-in_service = 2024-01-01
-[company]
-name = "公司"
-[law]
-issued = 2022-12-02
-[recognition]
-standing = "平台公司"
-recognised = 2024-05-20
-document = "认定文件"
-former_public_service = false
-[acceptance]
-accepted = true
-by = "国家工信部委托单位"
-day = 2024-03-15
-document = "验收意见"
-[completion]
-finished = true
-day = 2024-03-15
-document = "完成证明"
-[stages]
-submitted = 2025-06-30
-admitted = 2025-07-20
-[declarations]
-no_serious_violation = true
-no_dishonesty = true
-no_overdue_project = true
-not_listed_as_defaulter = true
-no_major_tax_case = true
-no_energy_violation = true
-no_major_accident = true
-single_application = true
-evidence = "信用报告"
-[fiscal]
-complete = true
-[[investment]]
-name = "系统"
-invoice = "1"
-gross = "678万元"
-vat = "13%"
-paid = 2024-02-10
-[[subsidy]]
-level = "国家"
-name = "专项"
-amount = "250万元"
-approved = 2023-08-01
-"""
+from tests.award.report.sample import FACTS, KEYS, packed, report
 
 
 @pytest.fixture
@@ -149,3 +100,31 @@ def test_the_template_and_the_policies(capsys: pytest.CaptureFixture[str]) -> No
     status, out, _ = asked(capsys, "policies")
     assert status == 0
     assert "volume-premise" in out
+
+
+def test_a_report_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = packed(report())
+    file = tmp_path / "report.zip"
+    file.write_bytes(sample.zip)
+    status, out, err = asked(capsys, "verify", str(file))
+    assert (status, err) == (0, "")
+    assert "通过全部核对" in out
+    status, out, _ = asked(capsys, "verify", str(file), "--key", str(KEYS[1]), "--json")
+    states = {one["name"]: one["state"] for one in json.loads(out)}
+    assert status == 1
+    assert states["signature"] == "failed"
+    assert states["arithmetic"] == "passed"
+
+
+def test_a_report_that_does_not_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = packed(report())
+    file = tmp_path / "report.zip"
+    file.write_bytes(sample.zip)
+    with zipfile.ZipFile(file) as archive:
+        archive.extractall(tmp_path / "folder")
+    facts = tmp_path / "folder" / "facts.toml"
+    facts.write_text(facts.read_text("utf-8").replace("250万元", "251万元"), "utf-8")
+    status, out, err = asked(capsys, "verify", str(tmp_path / "folder"))
+    assert status == 1
+    assert "不符" in out
+    assert "申报事实一致" in err
