@@ -54,12 +54,11 @@ class Form:
         if template is not None:
             return self._under(template, row, template.own(values, row.spelling))
         public, private = split(values)
-        filled = replace(row, live=True, public=encode(public), private=None)
-        filled = replace(filled, template_id=None)
-        if not private:
-            return filled
-        encode(values)  # raises if both together are more than an administrator can be sent
-        return replace(filled, private=self._sealed(row, private))
+        text, sealed = encode(public), None
+        if private:
+            encode(values)  # raises if both together are more than an administrator can be sent
+            sealed = self._sealed(row, private)
+        return replace(row, live=True, public=text, private=sealed, template_id=None)
 
     def values(self, row: Row) -> tuple[Value, ...]:
         """All values that a row stores, public and private, ascending by index."""

@@ -7,7 +7,7 @@ counts. The rest is judged by what is stored.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from registry.access.actor import Actor
 from registry.database import Connection
@@ -125,14 +125,12 @@ class Creation:
         first = {item.row.suffix: item for item in reversed(items)}
         actors = {item.wish.actor.name: item.wish.actor for item in first.values()}
         batches = dict(zip(actors, await store.batch_ids(self._tx, len(actors)), strict=True))
-        rows = [
-            replace(first[suffix].row, batch_id=batches[first[suffix].wish.actor.name])
-            for suffix in sorted(first)
-        ]
+        items = [first[suffix] for suffix in sorted(first)]
         inserted = await store.insert(
             self._tx,
             prefix_id,
-            rows,
+            [item.row for item in items],
+            [batches[item.wish.actor.name] for item in items],
             method=method,
             batches=[(batches[name], actor) for name, actor in actors.items()],
         )

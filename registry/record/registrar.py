@@ -194,7 +194,8 @@ class Registrar:
         inserted = await store.insert(
             tx,
             holding.prefix_id,
-            [replace(row, batch_id=batch_id)],
+            [row],
+            [batch_id],
             method=Method.SINGLE,
             batches=[(batch_id, actor)],
         )

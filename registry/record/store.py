@@ -107,12 +107,13 @@ async def insert(
     tx: Connection,
     prefix_id: int,
     rows: Sequence[Row],
+    of: Sequence[int],
     *,
     method: int,
     batches: Sequence[tuple[int, Actor]],
 ) -> set[str]:
-    """Insert those rows that don't exist yet, and their batches with how many were new; the
-    suffixes inserted.
+    """Insert those rows that don't exist yet, each of the batch that stands at its place in `of`,
+    and these batches with how many were new; the suffixes inserted.
 
     The rows must be sorted by suffix: overlapping transactions that insert in different orders
     lock each other out.
@@ -136,7 +137,7 @@ async def insert(
                 GROUP BY batch_id, actor, request_id)
            SELECT suffix FROM fresh""",
         prefix_id,
-        [row.batch_id for row in rows],
+        of,
         [row.suffix for row in rows],
         [row.shown for row in rows],
         [row.public for row in rows],

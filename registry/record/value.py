@@ -122,7 +122,7 @@ def normalise(values: Iterable[ValueIn], *, now: datetime) -> tuple[Value, ...]:
 
 def timestamp_of(moment: datetime) -> str:
     """A time as values carry it, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
 
 
 def encode(values: Sequence[Value]) -> str:
