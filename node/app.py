@@ -32,6 +32,7 @@ from node.log.wiring import certified_log, commit_to_keys, load_keys
 from node.recorder import Recorder, open_recorder
 from node.settings import Settings
 from node.snms import surface as snms
+from node.standing import standing_keeping
 from node.uplink.client import NationalNode, NationalNodeClient
 from node.uplink.directory import NationalDirectory
 from node.uplink.key import load_key
@@ -222,6 +223,7 @@ def _assemble(
     keeping: list[Work] = [
         partial(housekeeping.run, database, _now),
         count_keeping(settings, database, _now).run,
+        standing_keeping(database, _now, instruments).run,
     ]
     if sender:
         keeping.append(sender.run)

@@ -1,0 +1,1 @@
+"""Where the counts, the journal, the log and the days stand, for Prometheus."""
