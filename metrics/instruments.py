@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import platform
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+)
 from prometheus_client.exposition import generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -62,6 +69,8 @@ class Instruments:
             "Whether this process is the keeper, of which there is one at a time",
             registry=self.registry,
         )
+        # Memory, processor time, open files; where the system tells them.
+        ProcessCollector(namespace="biaoshi", registry=self.registry)
         build = Info("biaoshi_build", "The running program", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
 
