@@ -57,7 +57,7 @@ async def open_session(
     """False where the number is taken or the client has `most` of them."""
     row = await connection.fetchval(
         """INSERT INTO wire_session (session_id, client, key, seconds, expires_at)
-           SELECT $1, $2, $3, $4, now() + make_interval(secs => $4)
+           SELECT $1, $2, $3, $4, now() + $4::integer * interval '1 second'
             WHERE (SELECT count(*) FROM (SELECT FROM wire_session
                                           WHERE client = $2 AND expires_at > now()
                                           LIMIT $5) AS open) < $5

@@ -1,0 +1,148 @@
+"""The dialect of Chinese clients: a connection is whose login it has seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from resolver.wire import sm2
+from resolver.wire.body import (
+    ChallengeAnswer,
+    IdentityLogin,
+    PasswordLogin,
+    ResolutionRequest,
+    Text,
+    Values,
+)
+from resolver.wire.code import OpCode, OpFlag, ResponseCode
+from resolver.wire.digest import Challenge
+from resolver.wire.key import SM2, WireKey
+from resolver.wire.proof import SignatureProof
+from tests.node.handle_json.peer import ADMIN_HANDLE, register, value
+from tests.node.live import Live
+from tests.node.wire.peer import Connection, Peer, Prover, by_key, by_secret, url
+from tests.resolver.wire.test_crypto import sm2_pem
+
+POINTER_SESSION = 10001
+
+
+async def log_in(
+    peer: Peer, connection: Connection, prove: Prover, *, session: int = 0, index: int = 300
+) -> ResponseCode:
+    body = IdentityLogin(ADMIN_HANDLE, index).build()
+    asked = peer.message(OpCode.LOGIN_ID_SYSTEM, body, flags=OpFlag.RRDG, session=session)
+    challenged = await connection.send(asked.build())
+    assert challenged.response_code == ResponseCode.AUTHENTICATION_NEEDED
+    answer = peer.message(
+        OpCode.RESPONSE_TO_CHALLENGE,
+        prove(Challenge.parse(challenged.body)).build(),
+        flags=0,
+        session=session or challenged.envelope.session_id,
+    )
+    done = await connection.send(answer.build())
+    assert done.opcode == OpCode.LOGIN_ID_SYSTEM
+    return ResponseCode(done.response_code)
+
+
+async def create(peer: Peer, connection: Connection, handle: str, session: int = 0) -> ResponseCode:
+    body = Values(handle, (url(),)).build()
+    asked = peer.message(OpCode.CREATE_HANDLE, body, flags=0, session=session)
+    return ResponseCode((await connection.send(asked.build())).response_code)
+
+
+async def test_by_identity(seeded: Peer) -> None:
+    async with seeded.connection() as connection, seeded.connection() as other:
+        assert await log_in(seeded, connection, by_key()) is ResponseCode.SUCCESS
+        assert await create(seeded, connection, "88.118.9/A") is ResponseCode.SUCCESS
+        assert await create(seeded, other, "88.118.9/B") is ResponseCode.AUTHENTICATION_NEEDED
+        secret = seeded.message(
+            OpCode.RESOLUTION, ResolutionRequest(ADMIN_HANDLE, (301,)).build(), flags=0
+        )
+        assert Values.parse((await connection.send(secret.build())).body).values[0].index == 301
+        assert (await other.send(secret.build())).response_code == ResponseCode.VALUES_NOT_FOUND
+
+
+async def test_a_wrong_proof_logs_nobody_in(seeded: Peer) -> None:
+    async with seeded.connection() as connection:
+        failed = await log_in(seeded, connection, by_secret("wrong"), index=301)
+        assert failed is ResponseCode.AUTHENTICATION_FAILED
+        refused = await create(seeded, connection, "88.118.9/A")
+        assert refused is ResponseCode.AUTHENTICATION_NEEDED
+
+
+async def test_sessions_of_the_clients_own_making(seeded: Peer) -> None:
+    """The pointer client: its number, a trailing field, before anything was set up."""
+    async with seeded.connection() as connection:
+        site = seeded.message(
+            OpCode.GET_SITE_INFO, Text("/").build(), flags=0, session=POINTER_SESSION
+        )
+        assert (await connection.send(site.build())).response_code == ResponseCode.SUCCESS
+        body = ResolutionRequest("88.118.8/P000007", (), (), b"").build()
+        for flags in (0, OpFlag.TRUSTED_QUERY, OpFlag.POINTER):
+            asked = seeded.message(
+                OpCode.RESOLUTION, body, flags=int(flags), session=POINTER_SESSION
+            )
+            answer = await connection.send(asked.build())
+            assert answer.response_code == ResponseCode.SUCCESS
+            assert answer.envelope.session_id == POINTER_SESSION
+            assert len(Values.parse(answer.body).values) == 4
+        done = await log_in(seeded, connection, by_key(), session=POINTER_SESSION)
+        assert done is ResponseCode.SUCCESS
+        made = await create(seeded, connection, "88.118.9/A", POINTER_SESSION)
+        assert made is ResponseCode.SUCCESS
+
+
+async def password(peer: Peer, connection: Connection, user: str, word: str) -> ResponseCode:
+    body = PasswordLogin(user, word).build()
+    asked = peer.message(OpCode.LOGIN_PASSWORD, body, flags=0)
+    return ResponseCode((await connection.send(asked.build())).response_code)
+
+
+async def test_by_password(live: Live, seeded: Peer) -> None:
+    key = f"301:{ADMIN_HANDLE}"
+    async with seeded.connection() as connection:
+        assert await password(seeded, connection, key, "wrong") is ResponseCode.LOGIN_FIRST
+        assert await password(seeded, connection, "300:x", "secret") is ResponseCode.LOGIN_FIRST
+        assert await password(seeded, connection, "nobody", "x" * 20) is ResponseCode.LOGIN_FIRST
+        refused = await create(seeded, connection, "88.118.9/A")
+        assert refused is ResponseCode.AUTHENTICATION_NEEDED
+        assert await password(seeded, connection, key, "secret") is ResponseCode.SUCCESS
+        assert await create(seeded, connection, "88.118.9/A") is ResponseCode.SUCCESS
+
+
+async def test_by_an_applications_password(live: Live, seeded: Peer) -> None:
+    reply = await live.ask(
+        "POST",
+        "/v1/applications",
+        key=live.operator,
+        json={"enterprise_id": 1, "username": "erp"},
+    )
+    if reply.status != 201:
+        pytest.fail(str(reply.body))
+    secret = reply.body["secret"]
+    async with seeded.connection() as connection:
+        assert await password(seeded, connection, "erp", secret) is ResponseCode.SUCCESS
+        assert await create(seeded, connection, "88.118.9/A") is ResponseCode.SUCCESS
+
+
+@pytest.mark.skipif(sm2.library() is None, reason="gmssl-pyx has no wheel for this machine")
+async def test_by_sm2(live: Live, seeded: Peer) -> None:
+    import base64
+
+    from registry.record.value import DataIn
+
+    gmssl = sm2.library()
+    assert gmssl is not None
+    public, private = gmssl.sm2_key_generate()
+    data = base64.b64encode(WireKey(SM2, pem=sm2_pem(public)).build()).decode()
+    await register(
+        live.node.wiring, 1, "88.118.8/SM2", value(300, "HS_PUBKEY", DataIn(data, "base64"))
+    )
+
+    def prove(challenge: Challenge) -> ChallengeAnswer:
+        digest = gmssl.sm3_hash(challenge.signed)
+        signature = gmssl.sm2_sign(private, public, digest, signer_id=b"88.118.8/SM2")
+        proof = SignatureProof("SM3", signature).build()
+        return ChallengeAnswer("HS_PUBKEY", "88.118.8/SM2", 300, proof)
+
+    async with seeded.connection() as connection:
+        assert await log_in(seeded, connection, prove) is ResponseCode.SUCCESS

@@ -1,0 +1,158 @@
+"""Sessions: keys agreed on, MACs, encryption, and what is refused."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from resolver.wire import cipher
+from resolver.wire.body import Handles, ResolutionRequest, SessionAnswer, SessionSetup, Text, Values
+from resolver.wire.code import EnvelopeFlag, KeyExchange, OpCode, OpFlag, ResponseCode
+from resolver.wire.key import DH, RSA, WireKey
+from resolver.wire.message import ENVELOPE, Envelope, Message
+from resolver.wire.octets import Reader, octets
+from tests.node.handle_json.peer import ADMIN_HANDLE
+from tests.node.wire.peer import RSA_KEY, STOCK, Peer, by_key, url
+from tests.resolver.wire.recorded import EXCHANGES
+
+_SPARE = b"\0\0"
+
+
+@dataclass
+class Session:
+    """A client's side of one."""
+
+    peer: Peer
+    number: int
+    key: bytes
+    counter: int = field(default=0)
+
+    def message(self, opcode: int, body: bytes, *, flags: int = STOCK) -> Message:
+        self.counter += 1
+        bare = self.peer.message(opcode, body, flags=flags, session=self.number)
+        credential = cipher.mac_of(self.key, bare, self.counter)
+        return msgspec.structs.replace(bare, credential=credential.build())
+
+    async def ask(self, opcode: int, body: bytes) -> Message:
+        return await self.peer.tcp(self.message(opcode, body).build())
+
+
+async def set_up(peer: Peer) -> Session:
+    """By Diffie-Hellman, with the parameters of the recorded client."""
+    recorded = SessionSetup.parse(EXCHANGES["session_setup_dh.tcp"].asked.body)
+    _, p, g = WireKey.parse(recorded.key).numbers
+    secret = int.from_bytes(os.urandom(40), "big")
+    rest = octets(WireKey(DH, (pow(g, secret, p), p, g)).build()) + _SPARE
+    asked = SessionSetup(KeyExchange.DH, 3600, ADMIN_HANDLE, 300, rest)
+    answer = await peer.ask(OpCode.SESSION_SETUP, asked.build())
+    assert answer.response_code == ResponseCode.SUCCESS
+    reader = Reader(SessionAnswer.parse(answer.body).data)
+    reader.u32()
+    y, *_ = WireKey.parse(reader.rest()).numbers
+    return Session(peer, answer.envelope.session_id, cipher.key_of(pow(y, secret, p)))
+
+
+async def prove(session: Session) -> None:
+    """The first administrative request of a session is challenged, and proven within it."""
+    create = Values("88.118.9/sess1", (url(),)).build()
+    challenged = await session.ask(OpCode.CREATE_HANDLE, create)
+    assert challenged.response_code == ResponseCode.AUTHENTICATION_NEEDED
+    assert challenged.envelope.session_id == session.number
+    answer = session.peer.proof(challenged, by_key())
+    done = await session.ask(OpCode.RESPONSE_TO_CHALLENGE, answer.body)
+    assert done.response_code == ResponseCode.SUCCESS
+    assert done.opcode == OpCode.CREATE_HANDLE
+    assert done.envelope.session_id == session.number
+
+
+async def test_diffie_hellman(seeded: Peer) -> None:
+    session = await set_up(seeded)
+    await prove(session)
+    listed = await session.ask(OpCode.LIST_HANDLES, Text("0.NA/88.118.9").build())
+    assert Handles.parse(listed.body).handles == ("88.118.9/sess1",)
+    deleted = await session.ask(OpCode.DELETE_HANDLE, Text("88.118.9/sess1").build())
+    assert deleted.response_code == ResponseCode.SUCCESS
+    ended = await session.ask(OpCode.SESSION_TERMINATE, Text("/").build())
+    assert ended.response_code == ResponseCode.SUCCESS
+    after = await session.ask(OpCode.LIST_HANDLES, Text("0.NA/88.118.9").build())
+    assert after.response_code == ResponseCode.SESSION_TIMEOUT
+
+
+async def test_the_clients_key(seeded: Peer) -> None:
+    public = RSA_KEY.public_key().public_numbers()
+    rest = octets(WireKey(RSA, (public.e, public.n)).build()) + _SPARE
+    asked = SessionSetup(KeyExchange.CIPHER_CLIENT, 3600, ADMIN_HANDLE, 300, rest)
+    answer = await seeded.ask(OpCode.SESSION_SETUP, asked.build())
+    reader = Reader(RSA_KEY.decrypt(SessionAnswer.parse(answer.body).data, padding.PKCS1v15()))
+    assert reader.u32() == 3
+    await prove(Session(seeded, answer.envelope.session_id, reader.rest()))
+
+
+@pytest.mark.parametrize("mode", [KeyExchange.CIPHER_SERVER, KeyExchange.CIPHER_HANDLE, 9])
+async def test_other_exchanges_are_not_offered(seeded: Peer, mode: int) -> None:
+    asked = SessionSetup(mode, 3600, ADMIN_HANDLE, 300)
+    answer = await seeded.ask(OpCode.SESSION_SETUP, asked.build())
+    assert answer.response_code == ResponseCode.SESSION_FAILED
+
+
+async def test_macs(seeded: Peer) -> None:
+    """As recorded: a missing, a wrong and a used one."""
+    session = await set_up(seeded)
+    await prove(session)
+    body = Text("0.NA/88.118.9").build()
+    bare = seeded.message(OpCode.LIST_HANDLES, body, session=session.number)
+    assert await code(seeded, bare) is recorded("session_no_mac.tcp")
+    wrong = Session(seeded, session.number, bytes(32), 50).message(OpCode.LIST_HANDLES, body)
+    assert await code(seeded, wrong) is recorded("session_bad_mac.tcp")
+    good = session.message(OpCode.LIST_HANDLES, body)
+    assert await code(seeded, good) is ResponseCode.SUCCESS
+    assert await code(seeded, good) is ResponseCode.SESSION_MESSAGE_REJECTED
+    other = Session(seeded, session.number + 1, session.key, 90)
+    unknown = other.message(OpCode.LIST_HANDLES, body)
+    assert await code(seeded, unknown) is ResponseCode.SESSION_TIMEOUT
+
+
+async def code(peer: Peer, message: Message) -> ResponseCode:
+    return ResponseCode((await peer.tcp(message.build())).response_code)
+
+
+def recorded(name: str) -> ResponseCode:
+    return ResponseCode(EXCHANGES[name].answered.response_code)
+
+
+async def test_encrypted_answers(seeded: Peer) -> None:
+    session = await set_up(seeded)
+    body = ResolutionRequest("88.118.8/P000007", (1,)).build()
+    asked = session.message(OpCode.RESOLUTION, body, flags=STOCK | OpFlag.ENCR)
+    async with seeded.connection() as connection:
+        connection.writer.write(asked.build())
+        envelope, payload = await connection.octets()
+    assert envelope.encrypted
+    # As long as the recorded one: 16 octets of IV, then whole blocks.
+    assert len(payload) == EXCHANGES["session_encrypted_response.tcp"].response[0][19]
+    answer = Message.parse(envelope, cipher.decrypt(session.key, payload))
+    (value,) = Values.parse(answer.body).values
+    assert value.index == 1
+
+
+async def test_encrypted_requests(seeded: Peer) -> None:
+    session = await set_up(seeded)
+    await prove(session)
+    for key, expected in ((session.key, ResponseCode.SUCCESS), (bytes(32), ResponseCode.ERROR)):
+        asked = session.message(OpCode.DELETE_HANDLE, Text("88.118.9/sess1").build())
+        payload = cipher.encrypt(key, asked.build()[ENVELOPE.size :], os.urandom)
+        envelope = msgspec.structs.replace(
+            asked.envelope, flags=EnvelopeFlag.ENCRYPTED, length=len(payload)
+        )
+        answer = await seeded.tcp(envelope.build() + payload)
+        assert answer.response_code == expected
+
+
+async def test_an_encrypted_request_of_no_session(seeded: Peer) -> None:
+    envelope = Envelope(flags=EnvelopeFlag.ENCRYPTED, session_id=7, length=32)
+    answer = await seeded.tcp(envelope.build() + bytes(32))
+    assert answer.response_code == ResponseCode.SESSION_TIMEOUT
