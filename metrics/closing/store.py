@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from metrics.closing.daily import DailyTotals, Movements, PrefixDay, Requests
 from metrics.counting.day import HOUR
-from metrics.counting.reason import Reason
+from metrics.counting.reason import ANSWERED, Reason
 from metrics.counting.stream import Part, Piece
 from registry.database import Connection
 from registry.record.registration import Method
@@ -324,3 +326,43 @@ async def forget(tx: Connection, after: int, before: int, limit: int = 1000) -> 
         limit,
     )
     return str(status) != "DELETE 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What the close of a day says."""
+
+    records: int
+    journal_hash: bytes
+    prefixes_new: int
+    prefixes_total: int
+
+
+async def closed(connection: Connection, day: date) -> Closed | None:
+    row = await connection.fetchrow(
+        """SELECT records, journal_hash, prefixes_new, prefixes_total FROM day_close
+            WHERE day = $1""",
+        day,
+    )
+    return Closed(**dict(row)) if row else None
+
+
+async def table8(connection: Connection, day: date) -> list[dict[str, Any]]:
+    """A closed day's line of every prefix that was there."""
+    rows = await connection.fetch(
+        """SELECT p.prefix, r.created AS registered, r.imported, r.revived, r.deleted,
+                  r.total AS registered_total, coalesce(h.requests, 0)::bigint AS requests,
+                  coalesce(h.answered, 0)::bigint AS answered,
+                  coalesce(h.counted, 0)::bigint AS counted
+             FROM registration_day r JOIN prefix p USING (prefix_id)
+             LEFT JOIN (SELECT prefix_id, sum(requests) AS requests,
+                               sum(requests) FILTER (WHERE reason = ANY($2)) AS answered,
+                               sum(requests) FILTER (WHERE reason = $3) AS counted
+                          FROM resolution_hour WHERE day = $1 GROUP BY prefix_id) h
+                    USING (prefix_id)
+            WHERE r.day = $1 ORDER BY p.prefix""",
+        day,
+        list(ANSWERED),
+        Reason.COUNTED,
+    )
+    return [dict(row) for row in rows]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from metrics.counting.day import HOUR
-from metrics.counting.reason import Reason
+from metrics.counting.reason import ANSWERED, Reason
 from metrics.counting.stream import Part, Piece
 from metrics.counting.sums import Cell, Source, Sums
 from metrics.journal.client import shown_address
@@ -257,3 +257,48 @@ async def _add_totals(tx: Connection, totals: Iterable[tuple[Reason, int]]) -> N
         [reason for reason, _ in listed],
         [count for _, count in listed],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DaySums:
+    requests: int
+    answered: int
+    counted: int
+
+
+async def day_sums(connection: Connection, day: date) -> DaySums:
+    """A day's three numbers, over all prefixes."""
+    row = await connection.fetchrow(
+        """SELECT coalesce(sum(requests), 0)::bigint AS requests,
+                  coalesce(sum(requests) FILTER (WHERE reason = ANY($2)), 0)::bigint AS answered,
+                  coalesce(sum(requests) FILTER (WHERE reason = $3), 0)::bigint AS counted
+             FROM resolution_hour WHERE day = $1""",
+        day,
+        list(ANSWERED),
+        Reason.COUNTED,
+    )
+    assert row is not None
+    return DaySums(**dict(row))
+
+
+async def sources(
+    connection: Connection, day: date, prefix: str | None, *, cut: bool, limit: int
+) -> list[tuple[str, str, int, int, int]]:
+    """Who asked in a day, those with the most requests first: prefix, source, requests, answered,
+    counted. `cut` makes networks of the addresses, as the bureau gets them."""
+    rows = await connection.fetch(
+        """SELECT p.prefix,
+                  CASE WHEN $3 THEN text(network(set_masklen(
+                           s.address, CASE family(s.address) WHEN 4 THEN 24 ELSE 48 END)))
+                       ELSE host(s.address) END AS source,
+                  sum(s.requests)::bigint AS requests, sum(s.answered)::bigint AS answered,
+                  sum(s.counted)::bigint AS counted
+             FROM resolution_source s JOIN prefix p USING (prefix_id)
+            WHERE s.day = $1 AND ($2::text IS NULL OR p.prefix = $2)
+            GROUP BY p.prefix, source ORDER BY requests DESC, p.prefix, source LIMIT $4""",
+        day,
+        prefix,
+        cut,
+        limit,
+    )
+    return [tuple(row) for row in rows]

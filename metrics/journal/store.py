@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from registry.database import Connection
 
@@ -72,3 +73,28 @@ async def shipped(tx: Connection, writer: int) -> int | None:
         "SELECT shipped FROM journal_writer WHERE writer_id = $1 FOR UPDATE", writer
     )
     return position
+
+
+async def unsettled(connection: Connection) -> list[dict[str, Any]]:
+    """The writers that are not done with."""
+    rows = await connection.fetch(
+        """SELECT writer_id AS writer, host, process, started_at, seen_at, shipped, counted,
+                  ended_at IS NOT NULL AS ended
+             FROM journal_writer WHERE NOT settled ORDER BY writer_id"""
+    )
+    return [dict(row) for row in rows]
+
+
+async def size(connection: Connection) -> dict[str, int]:
+    """How many records are kept, and in how many bytes."""
+    row = await connection.fetchrow(
+        """SELECT coalesce(sum(count), 0)::bigint AS records,
+                  coalesce(sum(octet_length(records)), 0)::bigint AS bytes FROM journal_piece"""
+    )
+    assert row is not None
+    return dict(row)
+
+
+async def prefix_names(connection: Connection) -> dict[int, str]:
+    rows = await connection.fetch("SELECT prefix_id, prefix FROM prefix")
+    return {row["prefix_id"]: row["prefix"] for row in rows}

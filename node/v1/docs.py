@@ -33,6 +33,7 @@ CHINESE = {
     "Identifiers": "标识",
     "Jobs": "任务",
     "Resolution": "解析",
+    "Counts": "统计",
     "Operation": "运行",
 }
 

@@ -65,6 +65,8 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "prefix": "88.118.1",
     "reservation_id": 1,
     "version": "pump-v1",
+    "year": 2026,
+    "day": "2026-12-31",
 }
 
 # By the name of the operation.

@@ -10,6 +10,7 @@ from node.v1 import (
     batch,
     changes,
     codes,
+    counts,
     enterprises,
     exports,
     identifiers,
@@ -38,6 +39,7 @@ OPERATIONS = (
     *jobs.OPERATIONS,
     *uploads.OPERATIONS,
     *resolution.OPERATIONS,
+    *counts.OPERATIONS,
     *batch.OPERATIONS,
 )
 SURFACE = problem_surface("v1", "/v1")

@@ -50,6 +50,14 @@ class Actor:
         if not self.operator:
             raise NotPermitted("only an operator's key may do this", rule="operator-only")
 
+    def require_auditor(self) -> None:
+        """Raise unless this is an operator's key or the bureau's."""
+        self.require_known()
+        if self.role not in (Role.OPERATOR, Role.BUREAU):
+            raise NotPermitted(
+                "only an operator's or the bureau's key may do this", rule="auditor-only"
+            )
+
     def require_enterprise(self, enterprise_id: int, scope: Scope) -> None:
         """Raise unless this is a key of that enterprise with the scope, or an operator's."""
         self.require_known()

@@ -1,0 +1,118 @@
+"""A year's numbers from closed days."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from metrics.counting.day import DAY as A_DAY
+from metrics.counting.day import SECOND
+from metrics.counting.reason import Reason
+from metrics.journal.entry import Kind, Outcome
+from metrics.year.book import YearBook
+from metrics.year.numbers import TITLES, YearNumbers
+from registry.record.registration import Method
+from tests.metrics.closing.conftest import NEXT, Office, at, bureau, database, office
+from tests.metrics.counting.conftest import DAY, Ask, hashed
+
+__all__ = ["bureau", "database", "office"]
+
+MIDNIGHT = A_DAY // SECOND
+
+
+async def _numbers(office: Office, *, look_through: bool = True) -> YearNumbers:
+    return await YearBook(office.bureau.database, hashed).numbers(2026, look_through=look_through)
+
+
+@pytest.fixture
+async def busy(office: Office) -> Office:
+    """Two closed days of one enterprise, and an open one."""
+    worker = await office.bureau.worker()
+    await office.register("A", "B", "C", method=Method.STREAM)
+    await office.register("D", method=Method.IMPORT)
+    await office.change("C", 2)
+    await worker.note(
+        Ask(10, identifier="88.118.1/A", address="198.51.100.1"),
+        Ask(20, identifier="88.118.1/A", address="198.51.100.1"),
+        Ask(40, identifier="88.118.1/NO", outcome=Outcome.NOT_FOUND),
+        Ask(50, identifier="88.118.1/B", kind=Kind.ROBOT),
+        Ask(MIDNIGHT + 10, identifier="88.118.1/A", address="2001:db8:1:2::3"),
+        until=MIDNIGHT + 100,
+    )
+    assert await office.close() is not None
+    await office.register("E", when=at(MIDNIGHT + 50))
+    await worker.note(Ask(2 * MIDNIGHT + 5, identifier="88.118.1/B"), until=2 * MIDNIGHT + 100)
+    assert await office.close(NEXT) is not None
+    await office.register("F", when=at(2 * MIDNIGHT + 50))
+    await office.bureau.rounds()
+    return office
+
+
+async def test_the_numbers_are_those_of_closed_days(busy: Office) -> None:
+    told = await _numbers(busy)
+    assert (told.through, told.complete) == (NEXT, False)
+    found = told.registrations
+    assert (found.gross, found.deleted, found.net, found.imported) == (4, 1, 3, 1)
+    assert (found.related, found.unrelated, found.total) == (0, 4, 4)
+    assert found.by_method == {"single": 1, "stream": 3}
+    assert found.resolved == 1
+    assert told.resolutions.counted == 2
+    assert told.resolutions.identifiers == 1
+    assert [day.counted for day in told.days] == [1, 1]
+    assert [day.created for day in told.days] == [3, 1]
+    assert {one.network for one in told.networks if one.counted} == {
+        "198.51.100.0/24",
+        "2001:db8:1::/48",
+    }
+
+
+async def test_the_chain_reconciles(busy: Office) -> None:
+    found = (await _numbers(busy)).resolutions
+    links = {link.reason: link.requests for link in found.chain}
+    assert found.received - sum(links.values()) == found.counted
+    assert {name for name, number in links.items() if number} == {"not-found", "robot", "repeat"}
+    assert found.answered == found.counted + links["robot"] + links["repeat"]
+    assert sum(day.received for day in (await _numbers(busy)).days) == found.received
+
+
+async def test_days_without_service_count_in_the_mean(busy: Office) -> None:
+    days = (NEXT - date(2026, 1, 1)).days + 1
+    told = (await _numbers(busy)).resolutions.daily_mean
+    assert told == f"{2 / days:.2f}"
+
+
+async def test_related_parties_of_any_day_are_taken_out(busy: Office) -> None:
+    await busy.bureau.execute(
+        """INSERT INTO related_party (enterprise_id, related, since, reason, marked_by)
+           VALUES (1, true, '2026-01-01', 'ours', 'op'), (1, false, '2026-02-01', 'sold', 'op')"""
+    )
+    told = await _numbers(busy)
+    assert (told.registrations.related, told.registrations.unrelated) == (4, 0)
+    assert told.resolutions.unrelated == 0
+    assert "related-parties" in {one.flag for one in told.flags}
+    await busy.bureau.execute("UPDATE related_party SET since = since - 365")
+    assert (await _numbers(busy)).registrations.related == 0
+
+
+async def test_flags_of_a_small_node(busy: Office) -> None:
+    flags = {one.flag: one.text for one in (await _numbers(busy)).flags}
+    assert flags.keys() == {"one-source", "never-resolved", "one-enterprise"}
+    assert "3 个（75.0%）" in flags["never-resolved"]
+
+
+async def test_without_looking_through_it_says_so(busy: Office) -> None:
+    told = await _numbers(busy, look_through=False)
+    assert told.registrations.resolved is None
+    assert "never-resolved" not in {one.flag for one in told.flags}
+
+
+async def test_a_year_without_closed_days(office: Office) -> None:
+    told = await YearBook(office.bureau.database, hashed).numbers(2031, look_through=True)
+    assert (told.through, told.complete, told.days, told.flags) == (None, False, [], [])
+    assert told.resolutions.daily_mean == "0.00"
+
+
+async def test_every_reason_has_a_title() -> None:
+    assert TITLES.keys() == set(Reason) - {Reason.COUNTED}
+    assert timedelta(days=1) + DAY == NEXT
