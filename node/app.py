@@ -27,8 +27,11 @@ from node.http.edge import make_edge
 from node.http.reception import Reception
 from node.http.throttle import REDIS_PATIENCE, Throttle
 from node.keeper import Keeper, Work
+from node.lane.desk import Desk
+from node.lane.site import LANE
 from node.log import serving as log_serving
 from node.log.wiring import certified_log, commit_to_keys, load_keys
+from node.page import surface as page
 from node.recorder import Recorder, open_recorder
 from node.settings import Settings
 from node.snms import surface as snms
@@ -49,6 +52,7 @@ from registry.code.allocation import Codes
 from registry.database import Database, connect
 from registry.enterprise.enterprises import Enterprises
 from registry.enterprise.related_party import RelatedParties
+from registry.gs1.gtins import Gtins
 from registry.job.block import BlockWork
 from registry.job.job import JobKind
 from registry.job.jobs import Jobs
@@ -154,7 +158,7 @@ def _assemble(
     national = _national_node(settings, session)
     log = certified_log(settings, log_keys, database, session, national, _now)
     sender = Sender(database, prefixes, national, instruments) if national else None
-    records = Records(lookups, cache)
+    records = Records(lookups, cache, recorder.journal.digest)
     local = LocalLink(catalogue, records)
     registrar = Registrar(database, form, cache.hear)
     singles = GroupCommit(partial(registrar.grant, method=Method.SINGLE))
@@ -203,6 +207,7 @@ def _assemble(
         queries=queries,
         exports=Exports(database, form, queries),
         exporting=Reception(each=EXPORTS_EACH, altogether=EXPORTS_ALTOGETHER),
+        gtins=Gtins(database),
         records=records,
         local=local,
         chain=Chain([local, _recursive(settings, session, catalogue, national)]),
@@ -236,10 +241,18 @@ def _assemble(
 def _application(wiring: Wiring) -> web.Application:
     app = web.Application(middlewares=[make_edge(SURFACES)])
     app[WIRING] = wiring
+    app[LANE] = Desk(
+        wiring.records,
+        wiring.clients,
+        wiring.instruments,
+        wiring.recorder,
+        case_sensitive=wiring.form.case_sensitive,
+    )
     app.on_shutdown.append(_end_watches)
     app.add_routes([*health.routes(wiring.settings), *v1.routes()])
     app.add_routes(docs.routes(v1.OPERATIONS, version=VERSION))
     app.add_routes([*handle_json.routes(), *snms.routes(), *log_serving.routes()])
+    app.add_routes(page.routes())
     return app
 
 

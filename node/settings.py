@@ -30,6 +30,8 @@ _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*(/[A-Za-z0-9._~-]+)*")
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
+_PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?")
+
 
 def _about(text: str) -> Any:
     return Meta(description=text)
@@ -110,6 +112,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Annotated[int, Meta(ge=0, le=16)],
         _about("Cosignatures that a checkpoint is served with, or as many as there are witnesses"),
     ] = 1
+    public_url: Annotated[
+        str | None,
+        _about("Address at which the public reaches the node, for printed codes; none: as asked"),
+    ] = None
     trusted_proxies: Annotated[
         tuple[str, ...],
         _about("Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed"),
@@ -175,6 +181,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "info"
 
     def __post_init__(self) -> None:
+        if self.public_url is not None and not _PUBLIC_URL.fullmatch(self.public_url):
+            raise ValueError("public_url is http(s)://host, with a port or a path if need be")
         try:
             Prefix.secondary(self.secondary_prefix)
         except InvalidIdentifier as error:

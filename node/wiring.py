@@ -24,6 +24,7 @@ from registry.code.allocation import Codes
 from registry.database import Database
 from registry.enterprise.enterprises import Enterprises
 from registry.enterprise.related_party import RelatedParties
+from registry.gs1.gtins import Gtins
 from registry.job.jobs import Jobs
 from registry.job.report import Reports
 from registry.job.watcher import Watcher
@@ -78,6 +79,7 @@ class Wiring:
     queries: Queries
     exports: Exports
     exporting: Reception  # exports under way
+    gtins: Gtins
     records: Records  # as anyone may read them
     local: LocalLink  # this node's own records alone
     chain: Chain  # the local link, then recursion

@@ -20,7 +20,7 @@ from registry.change.notice import Notice
 from registry.record.tag import Tag
 
 # Bytes that an entry takes beside its texts, measured: the entry, its slot, three string headers.
-OVERHEAD = 420
+OVERHEAD = 480
 LARGEST = 64 * 1024  # bytes of values; larger records are asked for each time
 SLOTS = 4096  # of changes to records, told apart by their hash
 STALE_SECONDS = 60.0  # so long are answers given that may be outdated, while the database is away
@@ -36,6 +36,7 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     generation: int | None
     template_id: int | None
     prefix_id: int
+    mark: bytes  # stands for the identifier where resolutions are noted
     born: int
     etag: bytes  # the tag between quotation marks
 

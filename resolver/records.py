@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from registry.database import is_away
 from registry.identifier import Identifier
-from registry.public.lookups import Lookups, Public
+from registry.public.lookups import Key, Lookups, Public
 from resolver.cache import Cache, Held
 
 DOUBT_SECONDS = 0.5  # how long the database is asked while it may be away, before what was is told
@@ -32,12 +32,28 @@ class Records:
     """Safe to share between tasks of one event loop."""
 
     def __init__(
-        self, lookups: Lookups, cache: Cache, clock: Callable[[], float] = time.monotonic
+        self,
+        lookups: Lookups,
+        cache: Cache,
+        mark: Callable[[str], bytes] = str.encode,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`mark` makes what stands for an identifier where resolutions are noted, from its
+        comparison form."""
+        self._mark = mark
         self._lookups = lookups
         self._clock = clock
         self._away_until = 0.0
         self.cache = cache
+
+    @property
+    def ready(self) -> bool:
+        """Whether `ask` is answered, and changes of what is held are heard of."""
+        return self.cache.certain and self._lookups.working
+
+    def ask(self, key: Key) -> asyncio.Future[Public]:
+        """Look up without waiting; what comes of it goes to `keep`."""
+        return self._lookups.ask(key)
 
     async def see(self, identifier: Identifier) -> Sight:
         """Raises what the database raises, where nothing is at hand."""
@@ -74,6 +90,7 @@ class Records:
             public.tag.generation,
             public.template_id,
             public.prefix_id,
+            self._mark(key),
             born,
             f'"{public.tag}"'.encode(),
         )

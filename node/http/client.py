@@ -36,10 +36,14 @@ class Clients:
         Never the first entry of a header that anyone can send. What is no address ends the search:
         the last trusted hop then stands for whoever is behind it.
         """
-        known = _address(request.remote or "")
+        return self.behind(request.remote or "", _listed(request, "X-Forwarded-For"))
+
+    def behind(self, peer: str, hops: Sequence[str]) -> str:
+        """The same, of a socket's peer and the entries that came with the request."""
+        known = _address(peer)
         if known is None:
-            return request.remote or UNKNOWN
-        for hop in reversed(_listed(request, "X-Forwarded-For")):
+            return peer or UNKNOWN
+        for hop in reversed(hops):
             if not self._is_trusted(known):
                 break
             before = _address(hop)
@@ -69,7 +73,12 @@ class Clients:
 def _listed(request: web.Request, name: str) -> list[str]:
     """The members of a list header. A proxy may add a line of its own instead of a member."""
     lines = request.headers.getall(name, [])
-    return [part.strip() for line in lines for part in line.split(",") if part.strip()]
+    return [hop for line in lines for hop in listed(line)]
+
+
+def listed(line: str) -> list[str]:
+    """The members of one line of a list header."""
+    return [part.strip() for part in line.split(",") if part.strip()]
 
 
 @lru_cache(maxsize=4096)

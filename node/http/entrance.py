@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from aiohttp import web
 
 from node.http.server_log import server_log
+from node.lane.site import LANE, LaneSite
 from registry.errors import Unavailable
 
 BACKLOG = 1024
@@ -31,9 +32,15 @@ class Entrance:
 
     async def open(self, listener: socket.socket) -> None:
         """Take connections from a socket as well, whoever else does. It stays the caller's."""
-        site = web.SockSite(self._runner, listener.dup(), backlog=BACKLOG)
+        site = self._site(listener.dup())
         await site.start()
         self._sites[listener.fileno()] = site
+
+    def _site(self, listener: socket.socket) -> web.SockSite:
+        desk = self._runner.app.get(LANE)
+        if desk is None:
+            return web.SockSite(self._runner, listener, backlog=BACKLOG)
+        return LaneSite(self._runner, listener, desk, BACKLOG)
 
     async def close(self, listener: socket.socket) -> None:
         """Take no more of its connections; those that came stay."""
@@ -77,6 +84,8 @@ async def entrance(
         yield way_in
     finally:
         leaving.set()
+        if LANE in app:
+            app[LANE].close()
         await way_in.close_all()
         if farewell_seconds:
             await asyncio.sleep(farewell_seconds)

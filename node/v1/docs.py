@@ -30,6 +30,7 @@ CHINESE = {
     "Applications": "应用标识身份",
     "Codes": "编码",
     "Templates": "数据模板",
+    "GTINs": "商品条码",
     "Identifiers": "标识",
     "Jobs": "任务",
     "Resolution": "解析",

@@ -10,6 +10,7 @@ import structlog
 
 from registry.change import store
 from registry.change.notice import CHANNEL, Notice
+from registry.database import DATABASE_AWAY
 
 HEARTBEAT = 1.0  # seconds between two signs of life, and how long one may take
 PAUSE = 0.2  # seconds before it connects again
@@ -43,7 +44,7 @@ class Feed:
         while True:
             try:
                 await self._listen()
-            except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 if not lost:
                     log.warning("changes-not-heard", error=type(error).__name__)
                 lost = True

@@ -58,6 +58,11 @@ class Lookups:
             identifier.canonical_suffix(self._form.case_sensitive),
         )
 
+    @property
+    def working(self) -> bool:
+        """Whether anybody runs, and what is asked is answered."""
+        return self._running > 0
+
     def ask(self, key: Key) -> asyncio.Future[Public]:
         """The public view, some time later. The future is shared: nobody may cancel it."""
         future = self._waiting.get(key)

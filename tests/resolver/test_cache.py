@@ -39,6 +39,7 @@ def view(key: str = KEY, *, born: int, revision: int = 1, **more: object) -> Hel
         "generation": None,
         "template_id": None,
         "prefix_id": 1,
+        "mark": b"",
         "etag": b'"1"',
     } | more
     return Held(key=key, revision=revision, born=born, **fields)  # type: ignore[arg-type]

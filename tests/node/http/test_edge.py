@@ -17,7 +17,7 @@ from node.app import open_node
 from node.serve import listening
 from node.settings import Settings
 from registry.database import DATABASE_AWAY
-from registry.record.catalogue import Catalogue
+from resolver.records import Records
 from tests.node.live import SUBJECT, Enterprise, Live
 from tests.node.refused import plain, refused
 
@@ -85,7 +85,7 @@ async def test_a_crash_tells_nothing(live: Live, owner: Enterprise) -> None:
     async def crash(*_: object) -> None:
         raise RuntimeError(f"with {SUBJECT['legal_person']} in its message")
 
-    with patch.object(Catalogue, "find", crash), capture_logs() as logs:
+    with patch.object(Records, "see", crash), capture_logs() as logs:
         reply = await live.ask("GET", f"/v1/resolve/{owner.prefix}/a")
     plain(reply, 500)
     assert reply.body["title"] == "Internal error"
@@ -103,7 +103,7 @@ async def test_a_database_that_is_away(
     async def fail(*_: object) -> None:
         raise error("for a reason")
 
-    with patch.object(Catalogue, "find", fail):
+    with patch.object(Records, "see", fail):
         reply = await live.ask("GET", f"/v1/resolve/{owner.prefix}/a")
     refused(reply, 503, "unavailable")
     assert reply.headers["Retry-After"] == "5"
@@ -119,7 +119,7 @@ async def test_a_parameter_that_cannot_be_sent_is_our_mistake(
         async with live.node.wiring.database.connection() as connection:
             await connection.fetch("SELECT $1::integer", "one")
 
-    with patch.object(Catalogue, "find", fail):
+    with patch.object(Records, "see", fail):
         plain(await live.ask("GET", f"/v1/resolve/{owner.prefix}/a"), 500)
 
 
@@ -169,6 +169,6 @@ async def test_a_redirect_is_not_an_error(live: Live) -> None:
     async def moved(*_: object) -> None:
         raise web.HTTPFound("/docs")
 
-    with patch.object(Catalogue, "find", moved):
+    with patch.object(Records, "see", moved):
         reply = await live.ask("GET", "/v1/resolve/88.118.1/a", allow_redirects=False)
     assert (reply.status, reply.headers["Location"]) == (302, "/docs")

@@ -1,0 +1,114 @@
+"""The desk: what all connections of a process share to answer resolutions themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import time
+from typing import NamedTuple
+
+from metrics.instruments import Instruments
+from metrics.journal.entry import Outcome
+from node.http.client import Clients, listed
+from node.lane.head import Head, Heads
+from node.lane.wording import HANDLE_JSON, V1, Clock, Wording, answer, read_target
+from node.recorder import Recorder
+from registry.public.lookups import Public
+from resolver.cache import Held
+from resolver.records import Records
+
+
+class Question(NamedTuple):
+    """A request that the lane can answer."""
+
+    wording: Wording
+    handle: bytes  # as it was sent
+    key: str  # in comparison form
+    head: Head
+    since: float  # when it came, of time.perf_counter
+
+
+class Desk:
+    """Safe within one event loop."""
+
+    def __init__(
+        self,
+        records: Records,
+        clients: Clients,
+        instruments: Instruments,
+        recorder: Recorder,
+        *,
+        case_sensitive: bool,
+    ) -> None:
+        self._records = records
+        self._clients = clients
+        self._case_sensitive = case_sensitive
+        self._note = recorder.journal.note
+        self._caller = recorder.clientele.caller
+        self._closed = False
+        self._heads = Heads()
+        self._clock = Clock()
+        self._numbers = itertools.count(secrets.randbits(32))
+        self._run = secrets.token_hex(4).encode()
+        self.at_hand = records.cache.get  # by a question's key
+        self._tallies = {
+            wording.surface: instruments.tally(wording.surface, wording.operation)
+            for wording in (HANDLE_JSON, V1)
+        }
+
+    @property
+    def open(self) -> bool:
+        """Whether the lane may answer at all."""
+        return self._records.ready and not self._closed
+
+    def close(self) -> None:
+        """From now on aiohttp answers everything, and says good-bye."""
+        self._closed = True
+
+    def read(self, target: bytes, head: bytes) -> Question | None:
+        """The question that a GET puts; None where aiohttp is to answer it."""
+        known = self._heads.read(head)
+        if known is None:
+            return None
+        asked = read_target(target)
+        if asked is None:
+            return None
+        wording, handle = asked
+        key = handle.decode()
+        if self._case_sensitive:
+            prefix, slash, suffix = key.partition("/")
+            key = prefix.upper() + slash + suffix
+        else:
+            key = key.upper()
+        return Question(wording, handle, key, known, time.perf_counter())
+
+    def look_up(self, question: Question) -> asyncio.Future[Public]:
+        """To be given to `found`, with the moment before."""
+        prefix, _, suffix = question.key.partition("/")
+        return self._records.ask((prefix, suffix))
+
+    @property
+    def moment(self) -> int:
+        return self._records.cache.moment
+
+    def found(self, question: Question, moment: int, public: Public) -> Held | None:
+        return self._records.keep(question.key, moment, public).held
+
+    def word(self, question: Question, held: Held) -> bytes:
+        """The answer as bytes."""
+        request_id = b"%b%08x" % (self._run, next(self._numbers) & 0xFFFF_FFFF)
+        tail = self._clock.tail()
+        return answer(question.wording, question.handle, held, request_id, tail)
+
+    def settle(self, question: Question, held: Held, client: str, peer: str) -> None:
+        """Count and note an answer that was handed to the transport."""
+        wording, head = question.wording, question.head
+        self._tallies[wording.surface].add(time.perf_counter() - question.since)
+        address = self.address(peer, head.forwarded) if head.forwarded else client
+        caller = self._caller(address, head.agent)
+        self._note(held.mark, caller, Outcome.FOUND, wording.noted, prefix_id=held.prefix_id)
+
+    def address(self, peer: str, forwarded: str = "") -> str:
+        """The client's, as proxies tell it that are trusted."""
+        return self._clients.behind(peer, listed(forwarded))

@@ -1,0 +1,1 @@
+"""An identifier for people and machines: /{prefix}/{suffix}, GS1 Digital Links, codes to print."""

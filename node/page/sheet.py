@@ -1,0 +1,93 @@
+"""The HTML page of a record, or of why there is none."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from node.page.location import choose, is_web, locations
+from node.page.words import WORDS
+from registry.record.value import Value
+from resolver.query import Answer
+
+MAX_TEXT = 2000  # characters of a value that are shown
+
+
+class Row(NamedTuple):
+    """A value as it is shown."""
+
+    type: str
+    text: str
+    href: str | None
+    at: str
+    day: str
+
+
+def record(
+    answer: Answer, path: str, values: Sequence[Value], language: str, wanted: Sequence[str]
+) -> bytes:
+    """`path` is the identifier's, percent-encoded; `wanted` are the reader's languages."""
+    main = choose(locations(values), "", wanted, "")
+    return _rendered(
+        language,
+        handle=answer.handle,
+        path=path,
+        source=answer.source.value,
+        via=", ".join(answer.via[-1:]),
+        stale=answer.stale,
+        main=main.href if main else None,
+        rows=[_row(value, WORDS[language]["structured"]) for value in values],
+        problem=None,
+    )
+
+
+def problem(kind: str, handle: str, language: str) -> bytes:
+    """Why there is no record: `absent`, `withdrawn`, `failed` or `invalid`."""
+    return _rendered(language, handle=handle, path="", problem=kind)
+
+
+def policy() -> str:
+    """The Content-Security-Policy: nothing but our own style and the codes."""
+    style = _template("record.css").render()
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _row(value: Value, structured: str) -> Row:
+    data = value.data
+    if data.format == "string" and isinstance(data.value, str):
+        text = data.value
+    elif data.format in ("base64", "hex"):
+        text = str(data.value)
+    else:
+        text = f"{structured}: {msgspec.json.encode(data.value).decode()}"
+    href = text if is_web(text) else None
+    day = value.timestamp.replace("T", " ").removesuffix("Z")
+    shown = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+    return Row(value.type, shown, href, value.timestamp, f"{day} UTC")
+
+
+def _rendered(language: str, **context: object) -> bytes:
+    words = WORDS[language]
+    text = _template("record.html").render(language=language, words=words, **context)
+    return text.encode("utf-8", "replace")
+
+
+@cache
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=PackageLoader("node.page", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template(name)

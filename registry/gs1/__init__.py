@@ -1,0 +1,1 @@
+"""GTINs of products, and the identifiers that GS1 Digital Links mean."""

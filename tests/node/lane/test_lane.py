@@ -1,0 +1,199 @@
+"""What the lane notes and counts, and how it bears those who mean it harm or go away."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+
+from metrics.journal.entry import BODY, RECORD_BYTES
+from node.lane.head import MAX_KNOWN, Heads, read
+from node.lane.site import LANE
+from registry.public import store
+from tests.end_to_end.served import eventually
+from tests.node.lane.conftest import SECONDS, Pair, exchange
+from tests.node.lane.test_same import BYE, request
+from tests.node.live import Live
+
+
+async def register(pair: Pair, *names: str) -> list[str]:
+    value = {"index": 1, "type": "URL", "data": "https://example.com/x"}
+    items = [{"handle": f"{pair.owner.prefix}/{name}", "values": [value]} for name in names]
+    reply = await pair.plain.ask("POST", "/v1/identifiers", key=pair.owner.key, json=items)
+    assert reply.body["totals"] == {"created": len(names)}
+    return [str(item["handle"]) for item in items]
+
+
+def noted(live: Live) -> list[Any]:
+    """The journal's records, without their times."""
+    journal = live.node.wiring.recorder.journal
+    stretch = journal.stretch(0, journal.position)
+    raw = stretch.records
+    starts = range(0, len(raw), RECORD_BYTES)
+    return [BODY.unpack(raw[start : start + BODY.size])[1:] for start in starts]
+
+
+async def test_it_notes_what_aiohttp_notes(pair: Pair) -> None:
+    [handle] = await register(pair, "Sn1")
+    asked = [
+        request(f"GET /api/handles/{handle}", "User-Agent: a"),
+        request(f"GET /v1/resolve/{handle.upper()}", "User-Agent: a"),
+        request(f"GET /v1/resolve/{handle}", "X-Forwarded-For: 192.0.2.1"),
+        request(f"GET /api/handles/{handle}", "User-Agent: Googlebot/2.1"),
+    ]
+    for live in (pair.lane, pair.plain):
+        for one in [*asked, *asked]:
+            await exchange(live, [one + BYE])
+    assert pair.by_lane(await exchange(pair.lane, [asked[0] + BYE])) == 1
+    by_lane, by_aiohttp = noted(pair.lane)[:8], noted(pair.plain)
+    assert len(by_aiohttp) == 8
+    assert by_lane == by_aiohttp
+
+
+async def test_it_counts_what_aiohttp_counts(pair: Pair) -> None:
+    [handle] = await register(pair, "SN1")
+    shown = []
+    for live in (pair.lane, pair.plain):
+        for _ in range(3):
+            await exchange(live, [request(f"GET /v1/resolve/{handle}") + BYE])
+        text = (await live.ask("GET", "/metrics")).body
+        lines = re.findall(
+            r'^biaoshi_(?:requests_total|resolutions_total|request_seconds_count)\{.*"(?:v1)".*',
+            text,
+            re.MULTILINE,
+        )
+        shown.append([line for line in lines if "registerId" not in line])
+    assert shown[0] == shown[1]
+    assert any(line.endswith(" 3.0") for line in shown[0])
+
+
+async def test_while_changes_are_not_heard_aiohttp_answers(pair: Pair) -> None:
+    [handle] = await register(pair, "SN1")
+    asked = [request(f"GET /api/handles/{handle}") + BYE]
+    assert pair.by_lane(await exchange(pair.lane, asked)) == 1
+    pair.lane.node.wiring.records.cache.lose()
+    answers = await exchange(pair.lane, asked)
+    assert pair.by_lane(answers) == 0
+    assert answers.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_node_that_leaves_says_good_bye(pair: Pair) -> None:
+    [handle] = await register(pair, "SN1")
+    pair.lane.node.app[LANE].close()
+    answers = await exchange(pair.lane, [request(f"GET /api/handles/{handle}") + BYE])
+    assert pair.by_lane(answers) == 0
+
+
+async def test_a_database_that_fails_is_told_by_aiohttp(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [handle] = await register(pair, "SN1")
+
+    async def broken(*_: object) -> None:
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "find", broken)
+        answers = await exchange(pair.lane, [request(f"GET /v1/resolve/{handle}") + BYE])
+    assert answers.startswith(b"HTTP/1.1 503")
+    assert b"Retry-After" in answers
+
+
+async def test_clients_that_go_away_in_the_midst(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While their question is with the database; others get their answers."""
+    handles = await register(pair, *(f"SN{number}" for number in range(40)))
+    real, wait = store.find, asyncio.Event()
+
+    async def slow(*arguments: Any) -> Any:
+        await wait.wait()
+        return await real(*arguments)
+
+    monkeypatch.setattr(store, "find", slow)
+    port = int(pair.lane.url.rpartition(":")[2])
+    for handle in handles[:20]:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request(f"GET /api/handles/{handle}") * 3)
+        await writer.drain()
+        writer.transport.abort()
+    left = [
+        asyncio.create_task(exchange(pair.lane, [request(f"GET /api/handles/{handle}") + BYE]))
+        for handle in handles
+    ]
+
+    async def waiting() -> bool:
+        return len(pair.lane.node.wiring.records._lookups._waiting) >= 20
+
+    await eventually(waiting, SECONDS)
+    wait.set()
+    for answers in await asyncio.gather(*left):
+        assert answers.startswith(b"HTTP/1.1 200")
+
+
+async def test_slow_half_open_and_mad_connections_harm_nobody(pair: Pair) -> None:
+    [handle] = await register(pair, "SN1")
+    port = int(pair.lane.url.rpartition(":")[2])
+    good = request(f"GET /api/handles/{handle}")
+    kept = []
+    for number in range(150):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        kept.append(writer)
+        if number % 3 == 0:
+            writer.write(good[: 1 + number % (len(good) - 1)])  # and never more
+        elif number % 3 == 1:
+            writer.write(b"\xff\x00" * 600)
+            assert b" 400 " in await reader.read(100)
+    for _ in range(20):
+        answers = await exchange(pair.lane, [good + BYE])
+        assert pair.by_lane(answers) == 1
+    kept[0].write(good[1:] + BYE)  # who was slow is served too
+    for writer in kept:
+        writer.close()
+
+
+async def test_a_client_that_takes_nothing_is_not_answered_without_end(pair: Pair) -> None:
+    """It sends on and on; the node stops reading instead of filling its memory."""
+    value = {"index": 1, "type": "TEXT", "data": "x" * 50_000}
+    handle = f"{pair.owner.prefix}/LARGE"
+    path = f"/v1/identifiers/{handle}"
+    put = await pair.plain.ask("PUT", path, key=pair.owner.key, json={"values": [value]})
+    assert put.status == 201
+    await exchange(pair.lane, [request(f"GET /api/handles/{handle}") + BYE])
+    port = int(pair.lane.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    one = request(f"GET /api/handles/{handle}")
+    sent = 0
+    journal = pair.lane.node.wiring.recorder.journal
+    before = journal.position
+    try:
+        async with asyncio.timeout(2):
+            while sent < 40_000:  # two gigabytes of answers
+                writer.write(one * 100)
+                sent += 100
+                await writer.drain()
+    except TimeoutError:
+        pass
+    answered = journal.position - before
+    assert answered * 50_000 < 64 << 20, "answers pile up"
+    async with asyncio.timeout(SECONDS):  # it goes on where it stood
+        taken = 0
+        while taken < 40 << 20:
+            chunk = await reader.read(1 << 20)
+            assert chunk
+            taken += len(chunk)
+    writer.transport.abort()
+
+
+def test_heads_are_remembered_within_a_bound() -> None:
+    heads = Heads()
+    for number in range(3 * MAX_KNOWN):
+        head = heads.read(b"Host: x\r\nUser-Agent: %d\r\n" % number)
+        assert head is not None
+        assert head.agent == str(number)
+        assert heads.read(b"Host: x\r\nAuthorization: %d\r\n" % number) is None
+        assert len(heads._known) <= MAX_KNOWN
+    assert read(b"Host: x\r\nCookie: " + b"a" * 900 + b"\r\n" * 1) is not None
+    assert read(b"Host: x\r\n" + b"".join(b"Via: %d\r\n" % n for n in range(2))) is None
