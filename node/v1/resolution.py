@@ -17,7 +17,8 @@ from registry.access import store as access
 from registry.access.actor import anonymous
 from registry.access.store import AuditEntry
 from registry.errors import IdentifierGone, IdentifierNotFound, NotAuthenticated
-from registry.identifier import Identifier
+from registry.gs1.gtin import GtinNotFound
+from registry.identifier import Identifier, System
 from registry.record.value import Value
 from registry.spelling import recognise
 from resolver.query import MAX_FILTERS, Answer, Outcome, Query, Source
@@ -71,9 +72,8 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 async def resolved(call: Call) -> Reply:
-    identifier = identifier_of(call.path["handle"])
     query = Query(
-        identifier,
+        await _meant(call),
         anonymous(call.actor.request_id),  # what anyone may read: a key shows no more here
         types=frozenset(call.query.type),
         indexes=frozenset(call.query.index),
@@ -91,6 +91,15 @@ async def audited(call: Call) -> Reply:
     async with call.wiring.database.connection() as connection:
         entries = await access.audit_trail(connection, before=before, limit=call.query.limit)
     return Reply(entries)
+
+
+async def _meant(call: Call) -> Identifier:
+    """What to look up; of a GTIN or a Digital Link, what its enterprise says that it means."""
+    text = call.path["handle"]
+    recognised = recognise(text)
+    if recognised.system is System.GS1:
+        return await call.wiring.gtins.identifier(recognised)
+    return identifier_of(text)
 
 
 async def _ask(call: Call, query: Query) -> Answer:
@@ -161,6 +170,7 @@ OPERATIONS = (
             errors.PrefixNotFound,
             errors.IdentifierNotFound,
             errors.IdentifierGone,
+            GtinNotFound,
             errors.RemoteUnavailable,
             errors.NationalNodeUnavailable,
         ),

@@ -185,8 +185,11 @@ def read(png: bytes) -> str:
             chunks += png[at + 8 : at + 8 + length]
         at += 12 + length
     raw = np.frombuffer(zlib.decompress(chunks), np.uint8).reshape(height, -1)
-    assert not raw[:, 0].any(), "rows are not filtered"
-    pixels = raw[:, 1:]
+    rows = [np.zeros(raw.shape[1] - 1, np.uint8)]
+    for row in raw:
+        assert row[0] in (0, 2), "rows are as they are, or the difference to the one above"
+        rows.append(row[1:] + rows[-1] if row[0] == 2 else row[1:])
+    pixels = np.array(rows[1:], np.uint8)
     if depth == 1:
         pixels = np.unpackbits(pixels, axis=1)[:, :width] * 255
     assert colour in (0, 3)

@@ -96,9 +96,10 @@ async def test_spellings(live: Live, lamp: str, form: str) -> None:
 
 
 async def test_other_systems_are_not_resolved_yet(live: Live) -> None:
-    for spelling in ("1.2.156.1", "06901234567892", "did:bid:efnVUgqQFfYeu97ABf6sGm3WFtVXHZB2"):
+    for spelling in ("1.2.156.1", "did:bid:efnVUgqQFfYeu97ABf6sGm3WFtVXHZB2"):
         reply = await resolve(live, spelling)
         refused(reply, 404, "prefix-not-found", "system-not-resolved")
+    refused(await resolve(live, "06901234567892"), 404, "gtin-not-found", "gtin-not-found")
 
 
 async def test_what_is_not_there(live: Live, owner: Enterprise) -> None:
