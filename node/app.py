@@ -77,7 +77,8 @@ from registry.template.grants import Grants
 from registry.template.templates import Templates
 from registry.upload.work import UploadWork
 from resolver.cache import Cache
-from resolver.chain import Chain
+from resolver.chain import Chain, Link
+from resolver.elsewhere import Elsewhere
 from resolver.local import LocalLink
 from resolver.records import Records
 from resolver.recursive import Bounds, RecursiveLink
@@ -210,7 +211,7 @@ def _assemble(
         gtins=Gtins(database),
         records=records,
         local=local,
-        chain=Chain([local, _recursive(settings, session, catalogue, national)]),
+        chain=Chain([local, _recursive(settings, session, catalogue, national, redis)]),
         recorder=recorder,
         now=_now,
         uplink=sender,
@@ -299,7 +300,8 @@ def _recursive(
     session: aiohttp.ClientSession,
     catalogue: Catalogue,
     national: NationalNodeClient | None,
-) -> RecursiveLink:
+    redis: Redis | None,
+) -> Link:
     directories: list[Directory] = [OwnPrefixes(catalogue)]
     if national is not None:
         directories.append(NationalDirectory(national, settings.secondary_prefix))
@@ -308,7 +310,10 @@ def _recursive(
         referrals=settings.recursion_referrals,
         allow_private=settings.allow_private_addresses,
     )
-    return RecursiveLink(session, FirstOf(directories), bounds)
+    link = RecursiveLink(session, FirstOf(directories), bounds)
+    if not settings.recursion_kept_seconds:
+        return link
+    return Elsewhere(link, redis, time.time, seconds=settings.recursion_kept_seconds)
 
 
 def _now() -> datetime:

@@ -161,6 +161,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Annotated[int, Meta(ge=0, le=65_536)],
         _about("Memory for answers ready to send, per process, in MiB"),
     ] = 128
+    recursion_kept_seconds: Annotated[
+        Annotated[int, Meta(ge=0, le=3600)],
+        _about("How long answers of other nodes are kept at most, seconds; absences 5 at most"),
+    ] = 60
     allow_private_addresses: Annotated[
         bool,
         _about("Let resolvers elsewhere have private or loopback addresses; for tests and demos"),

@@ -106,6 +106,7 @@ def linked(sandbox: Sandbox, tmp_path: Path) -> dict[str, object]:
         "national_node_app_id": APPLICATION,
         "national_node_key_file": tmp_path / "national.pem",
         "allow_private_addresses": "true",
+        "recursion_kept_seconds": 0,  # what other nodes say is to be seen at once
     }
 
 
