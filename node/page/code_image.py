@@ -28,7 +28,7 @@ def drawn(symbology: Symbology, text: str, *, png: bool, scale: int) -> bytes:
         else:
             code.save(out, kind="svg", scale=scale, xmldecl=False, nl=False)
         return out.getvalue()
-    matrix = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.DataMatrix)
+    matrix = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.DataMatrix, force_square=True)
     if png:
         image = zxingcpp.write_barcode_to_image(matrix, scale=scale)
         height, width = image.shape

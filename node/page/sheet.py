@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from node.page.words import WORDS
 from registry.record.value import Value
 from resolver.query import Answer
 
+BEIJING = timezone(timedelta(hours=8))
 MAX_TEXT = 2000  # characters of a value that are shown
 
 
@@ -42,7 +44,7 @@ def record(
         via=", ".join(answer.via[-1:]),
         stale=answer.stale,
         main=main.href if main else None,
-        rows=[_row(value, WORDS[language]["structured"]) for value in values],
+        rows=[_row(value, language) for value in values],
         problem=None,
     )
 
@@ -62,18 +64,31 @@ def policy() -> str:
     )
 
 
-def _row(value: Value, structured: str) -> Row:
+def _row(value: Value, language: str) -> Row:
     data = value.data
     if data.format == "string" and isinstance(data.value, str):
         text = data.value
     elif data.format in ("base64", "hex"):
         text = str(data.value)
     else:
-        text = f"{structured}: {msgspec.json.encode(data.value).decode()}"
+        text = f"{WORDS[language]['structured']}: {msgspec.json.encode(data.value).decode()}"
     href = text if is_web(text) else None
-    day = value.timestamp.replace("T", " ").removesuffix("Z")
     shown = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
-    return Row(value.type, shown, href, value.timestamp, f"{day} UTC")
+    return Row(value.type, shown, href, value.timestamp, _day(value.timestamp, language))
+
+
+def _day(timestamp: str, language: str) -> str:
+    """A stored time as readers of a language know it: Beijing's, or UTC. Other nodes' times may be
+    of any form, and are shown as they are."""
+    try:
+        at = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return timestamp
+    if at.tzinfo is None:
+        return timestamp
+    if language == "zh":
+        return f"{at.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}（北京时间）"
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _rendered(language: str, **context: object) -> bytes:
