@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics.journal.entry import RECORD_BYTES, Records, records_of
+from metrics.journal.entry import RECORD, RECORD_BYTES, Records, records_of
 
 Positions = Mapping[int, int]  # by writer
+_COLUMNS = RECORD.names or ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,28 @@ class Part:
 
 
 def pack(raw: bytes) -> bytes:
-    """Records, compressed column by column: neighbours resemble each other there."""
-    columns = np.frombuffer(raw, np.uint8).reshape(-1, RECORD_BYTES).T
-    return zlib.compress(columns.tobytes(), 6)
+    """Records, compressed column by column, since neighbours resemble each other there: hashes and
+    addresses whole, numbers a byte of each record at a time."""
+    return zlib.compress(b"".join(_column(records_of(raw), name) for name in _COLUMNS), 6)
 
 
 def unpack(packed: bytes) -> bytes:
-    columns = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(RECORD_BYTES, -1)
-    return columns.T.tobytes()
+    columns = zlib.decompress(packed)
+    records = np.empty(len(columns) // RECORD_BYTES, RECORD)
+    start = 0
+    for name in _COLUMNS:
+        kind = RECORD[name]
+        end = start + len(records) * kind.itemsize
+        column = np.frombuffer(columns[start:end], np.uint8)
+        if kind.kind != "V":
+            column = np.ascontiguousarray(column.reshape(kind.itemsize, -1).T)
+        records[name] = column.view(kind).reshape(-1)
+        start = end
+    return records.tobytes()
+
+
+def _column(records: Records, name: str) -> bytes:
+    column = np.ascontiguousarray(records[name])
+    if RECORD[name].kind == "V":
+        return column.tobytes()
+    return column.view(np.uint8).reshape(len(records), -1).T.tobytes()
