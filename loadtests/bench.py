@@ -23,10 +23,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from loadtests import bulk, yardstick
+from loadtests import bulk, counting, yardstick
 from node import foundation
 from node.app import open_node
 from node.embedded.postgres import EmbeddedPostgres
@@ -65,6 +66,7 @@ class Bench:
     key: str
     prefix: str
     folder: Path
+    settings: Settings
 
 
 @contextmanager
@@ -82,7 +84,7 @@ def node(folder: Path) -> Iterator[Bench]:
         )
         key, prefix = asyncio.run(_enterprise(settings))
         with _serving(settings):
-            yield Bench(f"http://127.0.0.1:{port}", server.url, key, prefix, folder)
+            yield Bench(f"http://127.0.0.1:{port}", server.url, key, prefix, folder, settings)
 
 
 async def _enterprise(settings: Settings) -> tuple[str, str]:
@@ -99,12 +101,12 @@ async def _enterprise(settings: Settings) -> tuple[str, str]:
 
 
 @contextmanager
-def _serving(settings: Settings) -> Iterator[None]:
+def _serving(settings: Settings, program: str = "node") -> Iterator[None]:
     environment = os.environ | {
         f"BIAOSHI_{name.upper()}": str(getattr(settings, name))
         for name in ("database_url", "secondary_prefix", "sealing_key_file", "port", "log_level")
     }
-    process = subprocess.Popen([sys.executable, "-m", "node", "serve"], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", program, "serve"], env=environment)
     try:
         _wait_for(f"http://127.0.0.1:{settings.port}/readyz", process)
         yield
@@ -192,6 +194,37 @@ def singles(bench: Bench, count: int) -> list[Figure]:
     ]
 
 
+def counts(bench: Bench) -> list[Figure]:
+    """Resolutions with the journal against those of a node without, and the keeper's rounds."""
+    handle = f"{bench.prefix}/COUNTED"
+    _register(bench, handle)
+    with probe("127.0.0.1", 0) as free:
+        port = free
+    other = msgspec.structs.replace(bench.settings, port=port)
+    with _serving(other, "loadtests.unnoted"):
+        path = f"/v1/resolve/{handle}"
+        cost = counting.cost(bench.url + path, f"http://127.0.0.1:{port}{path}")
+    return [
+        Figure(
+            "resolutions with the journal, 64 connections",
+            f"{cost.noted:,.0f}/s",
+            f"{cost.noted / cost.unnoted:.2f}",
+            "ratio ≥ 0.92",
+        ),
+        Figure("  without it", f"{cost.unnoted:,.0f}/s"),
+        Figure("records judged and summed up", f"{counting.round_rate():,.0f}/s"),
+    ]
+
+
+def _register(bench: Bench, handle: str) -> None:
+    body = b'{"values":[{"index":1,"type":"URL","data":"https://example.com/p/1"}]}'
+    headers = {"Authorization": f"Bearer {bench.key}", "Content-Type": "application/json"}
+    url = f"{bench.url}/v1/identifiers/{handle}"
+    request = urllib.request.Request(url, body, headers, method="PUT")
+    with urllib.request.urlopen(request, timeout=10):
+        pass
+
+
 def show(figures: list[Figure]) -> None:
     table = Table(title="Benchmarks of this run", title_justify="left")
     for column in ("what", "measured", "ratio", "wanted"):
@@ -211,6 +244,7 @@ def main() -> None:
     try:
         with node(folder) as bench:
             figures = [
+                *counts(bench),
                 *singles(bench, options.puts),
                 *streams(bench, options.lines, scattered=False),
                 Figure(

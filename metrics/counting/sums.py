@@ -50,14 +50,34 @@ class Sums:
     def add(self, records: Records, reasons: Reasons, start: int) -> None:
         """Take in records of the day that began at `start`."""
         hours = np.maximum((records["time"] - start) // HOUR, 0)  # late ones: the first hour
-        cells = np.stack([hours, records["prefix"], reasons], axis=1).astype(np.int64)
-        found, counts = np.unique(cells, axis=0, return_counts=True)
-        for (hour, prefix_id, reason), count in zip(found.tolist(), counts.tolist(), strict=True):
+        # Hour, prefix and reason as one number, which sorts faster than three.
+        cells = hours << 40 | records["prefix"].astype(np.int64) << 8 | reasons
+        for cell, count in zip(*_counted(cells), strict=True):
+            hour, prefix_id, reason = cell >> 40, cell >> 8 & 0xFFFFFFFF, cell & 0xFF
             self.cells[Cell(hour, prefix_id, Reason(reason))] += count
         here = records["prefix"] != 0
-        self.requests.update(_sources(records[here]))
-        self.answered.update(_sources(records[here & np.isin(reasons, ANSWERED)]))
-        self.counted.update(_sources(records[here & (reasons == Reason.COUNTED)]))
+        self._add_sources(records[here], reasons[here])
+
+    def _add_sources(self, records: Records, reasons: Reasons) -> None:
+        if not len(records):
+            return
+        addresses = np.ascontiguousarray(records["address"])
+        halves = addresses.view(np.uint64).reshape(-1, 2)
+        prefixes = records["prefix"]
+        order = np.lexsort((halves[:, 1], halves[:, 0], prefixes))
+        keys = np.column_stack([prefixes.astype(np.uint64), halves])[order]
+        first = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)])
+        columns = (
+            np.ones(len(records), np.int64),
+            np.isin(reasons, ANSWERED).astype(np.int64),
+            (reasons == Reason.COUNTED).astype(np.int64),
+        )
+        sums = [np.add.reduceat(column[order], first).tolist() for column in columns]
+        for place, requests, answered, counted in zip(order[first].tolist(), *sums, strict=True):
+            source = Source(int(prefixes[place]), addresses[place].tobytes())
+            self.requests[source] += requests
+            self.answered[source] += answered
+            self.counted[source] += counted
 
     def merge(self, other: Sums) -> None:
         """Take in the sums of further records of the same day."""
@@ -101,18 +121,7 @@ def digests(records: Records, reasons: Reasons) -> tuple[list[int], list[int]]:
     return pairs[:, 0].tolist(), pairs[:, 1].tolist()
 
 
-def _sources(records: Records) -> Counter[Source]:
-    """How many records each address has under each prefix."""
-    keys = np.zeros(len(records), np.dtype([("prefix", "<u4"), ("address", "V16")]))
-    keys["prefix"], keys["address"] = records["prefix"], records["address"]
-    return Counter(
-        {
-            Source(int.from_bytes(key[:4], "little"), key[4:]): count
-            for key, count in Counter(_chunks(keys)).items()
-        }
-    )
-
-
-def _chunks(keys: NDArray[np.void]) -> list[bytes]:
-    raw = keys.tobytes()
-    return [raw[start : start + 20] for start in range(0, len(raw), 20)]
+def _counted(values: NDArray[np.int64]) -> tuple[list[int], list[int]]:
+    """Different values, and how often each is there."""
+    found, counts = np.unique(values, return_counts=True)
+    return found.tolist(), counts.tolist()
