@@ -4,6 +4,7 @@
 #   make test [ARGS="-k prefix"]     checks, then every test but the long ones
 #   make soak                        the long tests
 #   make bench [ARGS="--lines 5000000"]  ratios of speed, measured in one run
+#   make dashboards                  writes Grafana's dashboards anew from deploy/grafana
 #   make check                       lint, format, types, layers
 #   make pins [ARGS=--upgrade]       writes requirements/*.txt anew from pyproject.toml
 #   make clean                       removes .venv and caches; data in .data stay
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench check pins clean
+.PHONY: help run test soak bench dashboards check pins clean
 
 VENV := .venv
 PYTHON ?=
@@ -96,6 +97,9 @@ soak: $(TEST)
 
 bench: $(TEST)
 	@$(VENV)/bin/python -m loadtests.bench $(ARGS)
+
+dashboards: $(TEST)
+	@$(VENV)/bin/python -m deploy.grafana
 
 pins:
 	@$(find_python)
