@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_uppercase
+
 from grafana_foundation_sdk.builders import (
     bargauge,
     common,
@@ -77,8 +79,8 @@ def graph(
     )
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
-    for expression, legend in queries:
-        panel = panel.with_target(_query(expression, legend).range())
+    for letter, (expression, legend) in zip(ascii_uppercase, queries, strict=False):
+        panel = panel.with_target(_query(expression, legend, letter).range())
     return panel
 
 
@@ -129,8 +131,8 @@ def bars(
     )
 
 
-def _query(expression: str, legend: str) -> prometheus.Dataquery:
-    return prometheus.Dataquery().expr(expression).legend_format(legend)
+def _query(expression: str, legend: str, letter: str = "A") -> prometheus.Dataquery:
+    return prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(letter)
 
 
 def _last() -> common.ReduceDataOptions:

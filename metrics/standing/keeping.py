@@ -14,7 +14,7 @@ from metrics.standing import store
 from metrics.standing.standing import Closed, Standing
 from registry.database import DATABASE_AWAY, Connection, Database
 
-PERIOD = 10.0  # seconds
+PERIOD = 5.0  # seconds
 
 log = structlog.get_logger()
 
