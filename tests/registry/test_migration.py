@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -20,6 +19,7 @@ from registry.migration import (
     migrate,
     migrations,
 )
+from tests.forked import FORK, forked
 
 PROCESSES = 4
 
@@ -33,9 +33,8 @@ async def test_a_migration_runs_once(empty_database_url: str) -> None:
 
 
 def test_several_processes_at_once_apply_each_migration_once(empty_database_url: str) -> None:
-    context = multiprocessing.get_context("fork")
-    barrier = context.Barrier(PROCESSES)
-    with context.Pool(PROCESSES, _arm, (barrier,)) as pool:
+    barrier = FORK.Barrier(PROCESSES)
+    with forked(PROCESSES, _arm, barrier) as pool:
         applied = pool.map(_migrate, [empty_database_url] * PROCESSES, chunksize=1)
     names = [migration.name for migration in migrations()]
     assert sorted(applied) == [[]] * (PROCESSES - 1) + [names]

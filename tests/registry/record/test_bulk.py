@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -26,6 +25,7 @@ from registry.record.registrar import Registrar
 from registry.record.registration import Method
 from registry.record.shape import Shapes
 from registry.record.value import ValueIn, normalise
+from tests.forked import FORK, forked
 
 Counts = Callable[[], Awaitable[tuple[int, int]]]
 ActivePrefix = Callable[..., Awaitable[Any]]
@@ -452,11 +452,10 @@ async def test_overlapping_chunks_of_several_processes(
         await registrar.withdraw(lamps.actor, identifier)
 
     def run() -> list[tuple[set[str], int, int]]:
-        context = multiprocessing.get_context("fork")
-        barrier = context.Barrier(STREAMS)
+        barrier = FORK.Barrier(STREAMS)
         prefixes = (lamps.prefix, second)
         stage = _Stage(database_url, form, lamps.actor, prefixes, barrier)
-        with context.Pool(STREAMS, _stages.append, (stage,)) as pool:
+        with forked(STREAMS, _stages.append, stage) as pool:
             return pool.map(_stream, range(STREAMS), chunksize=1)
 
     seen = await asyncio.to_thread(run)

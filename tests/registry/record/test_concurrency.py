@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -23,6 +22,7 @@ from registry.record.catalogue import Catalogue
 from registry.record.registrar import Registrar
 from registry.record.registration import Method, Outcome, Registration
 from registry.record.value import ValueIn, normalise
+from tests.forked import FORK, forked
 
 ROUNDS = 40
 PROCESSES = 4
@@ -60,10 +60,9 @@ def together(database_url: str, form: Form, lamps: Any) -> Together:
     """
 
     def run(job: Job, processes: int, *prefixes: str) -> list[Seen]:
-        context = multiprocessing.get_context("fork")
-        barrier = context.Barrier(processes)
+        barrier = FORK.Barrier(processes)
         stage = (database_url, form, lamps.actor, (lamps.prefix, *prefixes), barrier)
-        with context.Pool(processes, _set_stage, stage) as pool:
+        with forked(processes, _set_stage, *stage) as pool:
             work = [(job, number) for number in range(processes)]
             return [seen for one in pool.starmap(_perform, work, chunksize=1) for seen in one]
 
