@@ -15,10 +15,13 @@ from registry.prefix.prefix import PrefixState
 from registry.record.registration import Method
 from registry.record.store import Action
 
+PATIENCE = 600.0  # seconds, for a year's closed days once a day
+
 
 async def take_one_view(tx: Connection) -> None:
     """Let all that follows in the transaction see the same state. Its first statement."""
     await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    await tx.execute(f"SET LOCAL statement_timeout = '{PATIENCE:.0f}s'")
 
 
 async def last_closed(tx: Connection) -> date | None:
@@ -34,10 +37,12 @@ async def closed_sums(tx: Connection, last: date | None, year: int) -> Closed:
                   coalesce(sum(created) FILTER (WHERE day >= $1), 0)::bigint AS this_year
              FROM registration_method GROUP BY method""",
         first,
+        timeout=PATIENCE,
     )
     moved = await tx.fetchrow(
         """SELECT coalesce(sum(revived), 0)::bigint AS revived,
-                  coalesce(sum(deleted), 0)::bigint AS withdrawn FROM registration_day"""
+                  coalesce(sum(deleted), 0)::bigint AS withdrawn FROM registration_day""",
+        timeout=PATIENCE,
     )
     counted = await tx.fetchval(
         """SELECT coalesce(sum(requests), 0)::bigint FROM resolution_hour
@@ -45,6 +50,7 @@ async def closed_sums(tx: Connection, last: date | None, year: int) -> Closed:
         first,
         last or first - timedelta(days=1),
         Reason.COUNTED,
+        timeout=PATIENCE,
     )
     return Closed(last, year, _sums(methods, moved, counted))
 
