@@ -27,7 +27,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from loadtests import bulk, counting, yardstick
+from loadtests import bulk, counting, resolution, yardstick
+from loadtests.figure import Figure
 from node import foundation
 from node.app import open_node
 from node.embedded.postgres import EmbeddedPostgres
@@ -50,16 +51,6 @@ SUBJECT = Subject(
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A line of the result. `target` is what the project wants; it is told, not tested."""
-
-    what: str
-    value: str
-    ratio: str = ""
-    target: str = ""
-
-
-@dataclass(frozen=True)
 class Bench:
     url: str
     database_url: str
@@ -67,6 +58,12 @@ class Bench:
     prefix: str
     folder: Path
     settings: Settings
+    pid: int  # of the node
+
+    @property
+    def node(self) -> resolution.Node:
+        cache = self.settings.cache_mebibytes
+        return resolution.Node(self.url, self.key, self.prefix, self.pid, cache)
 
 
 @contextmanager
@@ -83,8 +80,18 @@ def node(folder: Path) -> Iterator[Bench]:
             log_level="warning",
         )
         key, prefix = asyncio.run(_enterprise(settings))
-        with _serving(settings):
-            yield Bench(f"http://127.0.0.1:{port}", server.url, key, prefix, folder, settings)
+        with _serving(settings) as pid:
+            url = f"http://127.0.0.1:{port}"
+            yield Bench(url, server.url, key, prefix, folder, settings, pid)
+
+
+@contextmanager
+def another(bench: Bench) -> Iterator[resolution.Node]:
+    """A second process on the same database."""
+    with probe("127.0.0.1", 0) as free:
+        port = free
+    with _serving(msgspec.structs.replace(bench.settings, port=port)) as pid:
+        yield bench.node._replace(url=f"http://127.0.0.1:{port}", pid=pid)
 
 
 async def _enterprise(settings: Settings) -> tuple[str, str]:
@@ -101,7 +108,8 @@ async def _enterprise(settings: Settings) -> tuple[str, str]:
 
 
 @contextmanager
-def _serving(settings: Settings, program: str = "node") -> Iterator[None]:
+def _serving(settings: Settings, program: str = "node") -> Iterator[int]:
+    """The process's number, while it serves."""
     environment = os.environ | {
         f"BIAOSHI_{name.upper()}": str(getattr(settings, name))
         for name in ("database_url", "secondary_prefix", "sealing_key_file", "port", "log_level")
@@ -109,7 +117,7 @@ def _serving(settings: Settings, program: str = "node") -> Iterator[None]:
     process = subprocess.Popen([sys.executable, "-m", program, "serve"], env=environment)
     try:
         _wait_for(f"http://127.0.0.1:{settings.port}/readyz", process)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)
@@ -238,12 +246,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines of each bulk stream")
     parser.add_argument("--puts", type=int, default=30_000, help="single registrations")
+    parser.add_argument(
+        "--identifiers", type=int, default=1_000_000, help="identifiers to resolve among"
+    )
+    parser.add_argument("--only", choices=["resolution"], help="this part alone")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="biaoshi-bench-"))
     folder.chmod(0o711)  # as root the server has an account of its own, which must get in
     try:
         with node(folder) as bench:
-            figures = [
+            resolution.register(bench.node, options.identifiers)
+            with another(bench) as other:
+                figures = resolution.figures(bench.node, other, options.identifiers)
+            if options.only:
+                show(figures)
+                return
+            figures += [
                 *counts(bench),
                 *singles(bench, options.puts),
                 *streams(bench, options.lines, scattered=False),

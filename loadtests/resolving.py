@@ -111,11 +111,11 @@ async def _phase(
 
 
 def scattered(pattern: str, count: int) -> Iterator[bytes]:
-    """Paths of numbers below `count`, uniformly random."""
+    """Paths of numbers from 1 to `count`, uniformly random."""
     chance = random.Random(count)
     raw = pattern.encode()
     while True:
-        yield raw % int(chance.random() * count)
+        yield raw % (1 + int(chance.random() * count))
 
 
 def main() -> None:
