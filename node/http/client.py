@@ -56,15 +56,20 @@ class Clients:
         """Whether a key or password may travel this way: over TLS, from loopback, through a
         trusted proxy that does not say it was asked without TLS, or anyhow where the settings say
         so."""
-        if request.secure or self._credentials_over_http:
+        if request.secure:
             return True
-        peer = _address(request.remote or "")
-        if peer is None:
+        return self.takes(request.remote or "", _listed(request, "X-Forwarded-Proto"))
+
+    def takes(self, peer: str, protocols: Sequence[str]) -> bool:
+        """The same for a socket without TLS, of its peer and what the proxies before it say."""
+        if self._credentials_over_http:
+            return True
+        known = _address(peer)
+        if known is None:
             return False
-        if self._is_trusted(peer):
-            protocols = _listed(request, "X-Forwarded-Proto")
+        if self._is_trusted(known):
             return all(protocol.lower() == "https" for protocol in protocols)
-        return peer.is_loopback
+        return known.is_loopback
 
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)

@@ -43,6 +43,11 @@ class Throttle:
         if await self._count(name, client, window, 1) > limit:
             self._refuse(window)
 
+    def blocked(self, name: str, client: str, *, limit: int, window: int) -> bool:
+        """Whether `check` would raise, as far as this process knows by itself."""
+        slot = int(self._clock() // window)
+        return self._counts.get((name, client, slot), (0, 0.0))[0] >= limit
+
     def _refuse(self, window: int) -> None:
         left = int(window - self._clock() % window) + 1
         raise TooManyRequests(f"too many from this address: wait {left} s", retry_after=left)

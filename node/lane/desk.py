@@ -12,9 +12,11 @@ from metrics.instruments import Instruments
 from metrics.journal.entry import Outcome
 from node.http.client import Clients, listed
 from node.lane.head import Head, Heads
+from node.lane.intake import Intake, Put, PutHead
 from node.lane.wording import HANDLE_JSON, V1, Clock, Wording, answer, read_target
 from node.recorder import Recorder
 from registry.public.lookups import Public
+from registry.record.registration import Verdict
 from resolver.cache import Held
 from resolver.records import Records
 
@@ -38,6 +40,7 @@ class Desk:
         clients: Clients,
         instruments: Instruments,
         recorder: Recorder,
+        intake: Intake,
         *,
         case_sensitive: bool,
     ) -> None:
@@ -47,6 +50,7 @@ class Desk:
         self._note = recorder.journal.note
         self._caller = recorder.clientele.caller
         self._closed = False
+        self.intake = intake
         self._heads = Heads()
         self._clock = Clock()
         self._numbers = itertools.count(secrets.randbits(32))
@@ -97,9 +101,19 @@ class Desk:
 
     def word(self, question: Question, held: Held) -> bytes:
         """The answer as bytes."""
-        request_id = b"%b%08x" % (self._run, next(self._numbers) & 0xFFFF_FFFF)
-        tail = self._clock.tail()
-        return answer(question.wording, question.handle, held, request_id, tail)
+        return answer(
+            question.wording, question.handle, held, self.request_id(), self._clock.tail()
+        )
+
+    def request_id(self) -> bytes:
+        return b"%b%08x" % (self._run, next(self._numbers) & 0xFFFF_FFFF)
+
+    def take(self, target: bytes, head: PutHead, body: bytes, peer: str) -> Put | None:
+        """Begin a registration; None where aiohttp is to see to it."""
+        return self.intake.take(target, head, body, peer, self.request_id().decode())
+
+    def word_put(self, put: Put, verdict: Verdict) -> bytes:
+        return self.intake.answer(put, verdict, self._clock.tail())
 
     def settle(self, question: Question, held: Held, client: str, peer: str) -> None:
         """Count and note an answer that was handed to the transport."""

@@ -8,6 +8,7 @@ request id to be given back, an odd spelling.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 MAX_HEAD = 4096  # bytes
@@ -33,8 +34,9 @@ class Head(NamedTuple):
     accept: str
 
 
-def read(head: bytes) -> Head | None:
-    """Field lines, each with its line end. None unless all of them are harmless."""
+def fields(head: bytes, also: Collection[bytes] = ()) -> dict[bytes, bytes] | None:
+    """Field lines, each with its line end, by their names in lower case. None unless all are
+    harmless or among those that are asked for `also`, and none stands twice."""
     if len(head) > MAX_HEAD:
         return None
     found: dict[bytes, bytes] = {}
@@ -43,10 +45,16 @@ def read(head: bytes) -> Head | None:
         if match is None:
             return None
         name = match[1].lower()
-        if name in found or not _harmless(name, match[2]):
+        if name in found or not (name in also or _harmless(name, match[2])):
             return None
         found[name] = match[2].strip(b" ")
-    if b"host" not in found:
+    return found if b"host" in found else None
+
+
+def read(head: bytes) -> Head | None:
+    """None unless all field lines are harmless."""
+    found = fields(head)
+    if found is None:
         return None
     return Head(
         found.get(b"user-agent", b"").decode(),

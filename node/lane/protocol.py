@@ -17,16 +17,20 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from node.lane.desk import Desk, Question
+from node.lane.intake import Put
 from node.lane.wording import MAX_TARGET
 from registry.public.lookups import Public
+from registry.record.registration import Verdict
 from resolver.cache import Held
 
 GET = b"GET /"
+PUT = b"PUT /v1/identifiers/"
 END = b"\r\n\r\n"
 VERSION = b" HTTP/1.1\r\n"
 # Fields by which a request ends otherwise, or the connection becomes something else.
 _UNCERTAIN = (b"transfer-encoding", b"upgrade", b"expect")
 NO_VALUES = b"[]"  # which surfaces tell each in its own way
+TURNS = 8  # of the event loop that an answered request takes to be done with
 MAX_OUT = 256 * 1024  # bytes of answers made before the client has to take some
 MAX_BEHIND = 64 * 1024  # bytes of requests that may wait behind one that is looked up
 
@@ -64,17 +68,21 @@ class Lane(RequestHandler):
         self._client = self._desk.address(self._peer)
 
     def data_received(self, data: bytes) -> None:
-        if self._astray or self._force_close or self._close:
+        # aiohttp calls this itself, without data, to go on with what it has.
+        if self._astray or self._force_close or self._close or not data:
             super().data_received(data)
         elif self._behind is not None:
             self._wait_behind(data)
         elif self._owed:
             self._hand_body(data)
-        elif not self._idle:
+        elif self._idle:
+            self._drive(data)
+        elif self._between:
+            self._behind = data
+            self._loop.call_soon(self._look_again, TURNS)
+        else:
             self._astray = True
             super().data_received(data)
-        else:
-            self._drive(data)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -98,6 +106,26 @@ class Lane(RequestHandler):
         waiter = self._waiter
         return waiter is not None and not waiter.done() and not self._messages
 
+    @property
+    def _between(self) -> bool:
+        """Whether aiohttp may be about to wait for a request: it has written an answer, or is about
+        to begin with one."""
+        return self._waiter is None and not self._messages and not self._request_in_progress
+
+    def _look_again(self, turns: int) -> None:
+        """Some turns of the event loop later it is known which."""
+        data = self._behind
+        if data is None or self.transport is None:
+            return
+        if self._idle and not (self._force_close or self._close):
+            self._drive_behind()
+        elif turns and self._between:
+            self._loop.call_soon(self._look_again, turns - 1)
+        else:
+            self._astray, self._behind = True, None
+            self._read_on()
+            super().data_received(data)
+
     def _drive(self, data: bytes) -> None:
         """Answer requests from the beginning of `data` as far as they are the lane's."""
         answers: list[tuple[Question, Held]] = []
@@ -106,6 +134,11 @@ class Lane(RequestHandler):
         end = len(data)
         while start < end:
             question, after = self._read(data, start)
+            if question is None and data.startswith(PUT, start) and self._desk.open:
+                self._send(out, answers)
+                if not self._take(data[start:] if start else data):
+                    self._hand(data[start:] if start else data)
+                return
             if question is None:
                 self._send(out, answers)
                 self._hand(data[start:] if start else data)
@@ -173,12 +206,51 @@ class Lane(RequestHandler):
             self._hand(data)  # which says what there is to say of it
             return
         self._send([self._desk.word(question, held)], [(question, held)])
-        if len(data) == length:
+        self._go_on(data[length:])
+
+    def _take(self, data: bytes) -> bool:
+        """Begin the registration that `data` begins with, if it is the lane's and whole."""
+        end = data.find(END)
+        cut = data.find(VERSION, 0, MAX_TARGET)
+        if end < 0 or cut < 0 or cut > end:
+            return False
+        head = self._desk.intake.head(data[cut + len(VERSION) : end + 2])
+        length = end + len(END) + (head.length if head else 0)
+        if head is None or len(data) < length:
+            return False
+        body = data[end + len(END) : length]
+        put = self._desk.take(data[4:cut], head, body, self._peer)
+        if put is None:
+            return False
+        self._behind = data
+        self._request_in_progress = True
+        put.verdict.add_done_callback(partial(self._registered, put, length))
+        return True
+
+    def _registered(self, put: Put, length: int, future: asyncio.Future[Verdict]) -> None:
+        data, self._behind = self._behind, None
+        self._end_request()
+        failed = future.cancelled() or future.exception() is not None
+        if data is None or self.transport is None or self._force_close:
+            return
+        if failed or future.result().error is not None:
+            self._read_on()
+            self._hand(data)  # which says what there is to say of it
+            return
+        verdict = future.result()
+        self.transport.write(self._desk.word_put(put, verdict))
+        self._seen = self._loop.time()
+        self._desk.intake.settle(put, verdict)
+        self._go_on(data[length:])
+
+    def _go_on(self, rest: bytes) -> None:
+        """Turn to what came behind a request that is answered."""
+        if not rest:
             self._read_on()
         elif self._close:
-            super().data_received(data[length:])
+            super().data_received(rest)
         else:
-            self._behind = data[length:]
+            self._behind = rest
             self._drive_behind()
 
     def _end_request(self) -> None:

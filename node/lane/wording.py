@@ -17,8 +17,8 @@ MAX_TARGET = 300  # bytes
 # Handles that mean the same to every surface and stand in JSON as they are: no spelling of another
 # system begins with a number and has such a prefix. Dots and empty segments are for aiohttp.
 _CHARACTER = rb"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
-_HANDLE = rb"[0-9][0-9A-Za-z._-]{0,63}/" + _CHARACTER + rb"{1,180}"
-_TARGET = re.compile(rb"/(?:(api/handles)|(v1/resolve))/(" + _HANDLE + rb")")
+HANDLE = rb"[0-9][0-9A-Za-z._-]{0,63}/" + _CHARACTER + rb"{1,180}"
+_TARGET = re.compile(rb"/(?:(api/handles)|(v1/resolve))/(" + HANDLE + rb")")
 
 
 class Wording(NamedTuple):

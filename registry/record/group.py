@@ -38,10 +38,14 @@ class GroupCommit:
     async def register(self, wish: Wish) -> Verdict:
         """The verdict on one wish, once it is durable. A caller that goes away meanwhile leaves
         its wish behind: it may be granted or not, as if the answer had been lost."""
+        return await self.submit(wish)
+
+    def submit(self, wish: Wish) -> asyncio.Future[Verdict]:
+        """The same, without waiting."""
         waiting = _Waiting(wish, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._arrived.set()
-        return await waiting.verdict
+        return waiting.verdict
 
     async def run(self) -> None:
         """Commit group after group until cancelled; then those still waiting are turned away."""
