@@ -141,12 +141,12 @@ class Instruments:
         for outcome, number in numbers.items():
             self.verdicts.labels(surface, outcome).inc(number)
 
-    def tally(self, surface: str, operation: str) -> Tally:
+    def tally(self, surface: str, operation: str, resolved_as: str) -> Tally:
         """Counts resolutions that were found here, far cheaper than the instruments do."""
         tally = Tally(
             self.requests.labels(surface, operation, "2xx"),
             self.latency.labels(surface, operation),
-            self.resolutions.labels(surface, "local", "found"),
+            self.resolutions.labels(resolved_as, "local", "found"),
         )
         self._tallies.add(tally)
         return tally

@@ -13,7 +13,7 @@ from metrics.journal.entry import Outcome
 from node.http.client import Clients, listed
 from node.lane.head import Head, Heads
 from node.lane.intake import Intake, Put, PutHead
-from node.lane.wording import HANDLE_JSON, V1, Clock, Wording, answer, read_target
+from node.lane.wording import PAGE, WORDINGS, Clock, Wording, answer, read_target
 from node.recorder import Recorder
 from registry.public.lookups import Public
 from registry.record.registration import Verdict
@@ -57,8 +57,10 @@ class Desk:
         self._run = secrets.token_hex(4).encode()
         self.at_hand = records.cache.get  # by a question's key
         self._tallies = {
-            wording.surface: instruments.tally(wording.surface, wording.operation)
-            for wording in (HANDLE_JSON, V1)
+            wording.surface: instruments.tally(
+                wording.surface, wording.operation, wording.resolved_as
+            )
+            for wording in WORDINGS
         }
 
     @property
@@ -79,6 +81,8 @@ class Desk:
         if asked is None:
             return None
         wording, handle = asked
+        if wording is PAGE and not known.json:
+            return None
         key = handle.decode()
         if self._case_sensitive:
             prefix, slash, suffix = key.partition("/")

@@ -11,6 +11,8 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
+from node.page.accept import FORMS, best_type
+
 MAX_HEAD = 4096  # bytes
 MAX_KNOWN = 512  # heads remembered: clients send the same one again and again
 
@@ -31,7 +33,7 @@ class Head(NamedTuple):
 
     agent: str
     forwarded: str  # X-Forwarded-For, empty where there is none
-    accept: str
+    json: bool  # whether JSON is what the client would rather have of a record
 
 
 def fields(head: bytes, also: Collection[bytes] = ()) -> dict[bytes, bytes] | None:
@@ -59,7 +61,7 @@ def read(head: bytes) -> Head | None:
     return Head(
         found.get(b"user-agent", b"").decode(),
         found.get(b"x-forwarded-for", b"").decode(),
-        found.get(b"accept", b"").decode(),
+        best_type(found.get(b"accept", b"").decode(), FORMS) == FORMS[0],
     )
 
 

@@ -18,16 +18,18 @@ MAX_TARGET = 300  # bytes
 # system begins with a number and has such a prefix. Dots and empty segments are for aiohttp.
 _CHARACTER = rb"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
 HANDLE = rb"[0-9][0-9A-Za-z._-]{0,63}/" + _CHARACTER + rb"{1,180}"
-_TARGET = re.compile(rb"/(?:(api/handles)|(v1/resolve))/(" + HANDLE + rb")")
+# /01/ is where GS1 Digital Links begin.
+_TARGET = re.compile(rb"/(?:(api/handles/)|(v1/resolve/)|(?!01/))(" + HANDLE + rb")")
 
 
 class Wording(NamedTuple):
     """A surface's answer: everything but the values and what differs from request to request."""
 
-    surface: str  # as metrics name it
+    surface: str  # as metrics of requests name it
     operation: str
+    resolved_as: str  # as metrics of resolutions do
     noted: Surface  # as the journal does
-    status_line: bytes  # and the fields before Cache-Control
+    head: bytes  # up to the ETag
     middle: bytes  # fields between the ETag and the request id
     before: bytes  # the body up to the handle
     between: bytes  # from the handle to the values
@@ -37,11 +39,14 @@ class Wording(NamedTuple):
 HANDLE_JSON = Wording(
     "handle",
     "getHandle",
+    "handle",
     Surface.HANDLE_JSON,
     b"HTTP/1.1 200 OK\r\n"
     b"Content-Type: application/json;charset=utf-8\r\n"
     b"Vary: Authorization, Origin\r\n"
-    b"X-Content-Type-Options: nosniff\r\n",
+    b"X-Content-Type-Options: nosniff\r\n"
+    b"Cache-Control: private, must-revalidate\r\n"
+    b"ETag: ",
     b"",
     b'{"responseCode":1,"handle":"',
     b'","values":',
@@ -50,13 +55,29 @@ HANDLE_JSON = Wording(
 V1 = Wording(
     "v1",
     "resolve",
+    "v1",
     Surface.V1,
-    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 200 OK\r\nCache-Control: private, must-revalidate\r\nETag: ",
     b"Content-Type: application/json\r\n",
     b'{"handle":"',
     b'","source":"local","values":',
     lambda held: b',"revision":%d,"via":[]}' % held.revision,
 )
+# /{prefix}/{suffix} for programs.
+PAGE = V1._replace(
+    surface="site",
+    operation="page",
+    resolved_as="page",
+    noted=Surface.PAGE,
+    head=b"HTTP/1.1 200 OK\r\n"
+    b"Cache-Control: private, must-revalidate\r\n"
+    b"Vary: Accept, Accept-Language\r\n"
+    b"X-Content-Type-Options: nosniff\r\n"
+    b"Content-Type: application/json\r\n"
+    b"ETag: ",
+    middle=b"",
+)
+WORDINGS = (HANDLE_JSON, V1, PAGE)
 
 
 class Asked(NamedTuple):
@@ -71,7 +92,7 @@ def read_target(target: bytes) -> Asked | None:
     match = _TARGET.fullmatch(target)
     if match is None or b"//" in target or b"/." in target:
         return None
-    return Asked(HANDLE_JSON if match[1] else V1, match[3])
+    return Asked(HANDLE_JSON if match[1] else V1 if match[2] else PAGE, match[3])
 
 
 class Clock:
@@ -100,8 +121,7 @@ def answer(wording: Wording, handle: bytes, held: Held, request_id: bytes, tail:
     )
     return b"".join(
         (
-            wording.status_line,
-            b"Cache-Control: private, must-revalidate\r\nETag: ",
+            wording.head,
             held.etag,
             b"\r\n",
             wording.middle,

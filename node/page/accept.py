@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 
 MAX_RANGES = 50
+# Forms of a record by what is asked for; of equally welcome ones the first is taken.
+FORMS = ("application/json", "text/html", "application/linkset+json")
 
 _QUALITY = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 

@@ -21,7 +21,7 @@ from node.http.edge import REQUEST_ID
 from node.http.problem import status_of
 from node.http.staleness import staleness
 from node.page import sheet
-from node.page.accept import best_language, best_type, languages
+from node.page.accept import FORMS, best_language, best_type, languages
 from node.page.code_image import PNG, SVG, Symbology, drawn
 from node.page.linkset import CONTENT_TYPE as LINKSET
 from node.page.linkset import linkset
@@ -42,8 +42,6 @@ SURFACE = "page"
 HTML = "text/html"
 MAX_PARAMETER = 100
 MAX_SCALE = 40
-# Forms by what is asked for; of equally welcome ones the first is taken.
-FORMS = (JSON, HTML, LINKSET)
 VARY = "Accept, Accept-Language"
 
 Find = Callable[[Wiring, str], Awaitable[Identifier]]
@@ -74,7 +72,7 @@ class Wish:
         if told["linkType"] in ("linkset", "all"):
             form = LINKSET
         moved = "redirect" in request.query or told["type"] or told["context"]
-        if (digital_link and form is HTML) or (told["linkType"] and form is not LINKSET):
+        if (digital_link and form is HTML) or (told["linkType"] and form != LINKSET):
             moved = True
         kind = told["type"].removeprefix("URL").removeprefix(".")
         if told["linkType"].startswith("gs1:") and told["linkType"] != "gs1:pip":

@@ -42,13 +42,14 @@ async def test_it_notes_what_aiohttp_notes(pair: Pair) -> None:
         request(f"GET /v1/resolve/{handle.upper()}", "User-Agent: a"),
         request(f"GET /v1/resolve/{handle}", "X-Forwarded-For: 192.0.2.1"),
         request(f"GET /api/handles/{handle}", "User-Agent: Googlebot/2.1"),
+        request(f"GET /{handle}", "Accept: application/json"),
     ]
     for live in (pair.lane, pair.plain):
         for one in [*asked, *asked]:
             await exchange(live, [one + BYE])
     assert pair.by_lane(await exchange(pair.lane, [asked[0] + BYE])) == 1
-    by_lane, by_aiohttp = noted(pair.lane)[:8], noted(pair.plain)
-    assert len(by_aiohttp) == 8
+    by_lane, by_aiohttp = noted(pair.lane)[:10], noted(pair.plain)
+    assert len(by_aiohttp) == 10
     assert by_lane == by_aiohttp
 
 

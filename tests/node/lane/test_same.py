@@ -65,6 +65,9 @@ def simple(prefix: str) -> list[bytes]:
         request(f"GET /api/handles/{prefix}/LARGE", "Cache-Control: no-cache"),
         request(f"GET /v1/resolve/{prefix}/a/b", "Connection:  Keep-Alive "),
         request(f"GET /api/handles/{prefix}/SN1", "HOST:[::1]:80", host=""),
+        request(f"GET /{prefix}/SN1"),
+        request(f"GET /{prefix}/sn1", "Accept: application/json"),
+        request(f"GET /{prefix}/TEMPLATED", "Accept: text/html;q=0.5, */*"),
     ]
 
 
@@ -76,6 +79,14 @@ def others(prefix: str, key: str) -> list[bytes]:
     length = f"Content-Length: {len(body)}"
     return [
         request(f"HEAD {ok}"),
+        request(f"GET /{prefix}/SN1", "Accept: text/html"),
+        request(f"GET /{prefix}/SN1", "Accept: application/linkset+json"),
+        request(f"GET /{prefix}/SN1?redirect"),
+        request(f"GET /{prefix}/PRIVATE"),
+        request(f"GET /{prefix}/GONE"),
+        request("GET /01/09506000134352/21/7"),
+        request("GET /01/x"),
+        request("GET /7"),
         request(f"OPTIONS {ok}"),
         request(f"POST {ok}", "Content-Length: 0"),
         request(f"GET {ok}?type=URL"),
@@ -189,6 +200,8 @@ async def test_requests_one_after_the_other(pair: Pair) -> None:
     chance = random.Random(1)
     mixed = [*simple(prefix) * 5, *others(prefix, key)]
     chance.shuffle(mixed)
+    # Those after which it is aiohttp's for good come last.
+    mixed.sort(key=lambda one: b"Transfer-Encoding" in one or b"Upgrade" in one)
     for last in [BYE, *broken(prefix, key)]:
         requests = chance.sample(mixed, 12) if last != BYE else mixed
         by_lane = await converse(pair.lane, requests, last)
