@@ -72,7 +72,7 @@ class Wish:
         if told["linkType"] in ("linkset", "all"):
             form = LINKSET
         moved = "redirect" in request.query or told["type"] or told["context"]
-        if (digital_link and form is HTML) or (told["linkType"] and form != LINKSET):
+        if (digital_link and form == HTML) or (told["linkType"] and form != LINKSET):
             moved = True
         kind = told["type"].removeprefix("URL").removeprefix(".")
         if told["linkType"].startswith("gs1:") and told["linkType"] != "gs1:pip":
