@@ -27,9 +27,7 @@ from node.http.edge import make_edge
 from node.http.reception import Reception
 from node.http.throttle import REDIS_PATIENCE, Throttle
 from node.keeper import Keeper, Work
-from node.lane.desk import Desk
-from node.lane.intake import Intake
-from node.lane.site import LANE
+from node.lane.site import LANE, desk_of
 from node.log import serving as log_serving
 from node.log.wiring import certified_log, commit_to_keys, load_keys
 from node.page import surface as page
@@ -243,33 +241,13 @@ def _assemble(
 def _application(wiring: Wiring) -> web.Application:
     app = web.Application(middlewares=[make_edge(SURFACES)])
     app[WIRING] = wiring
-    app[LANE] = _desk(wiring)
+    app[LANE] = desk_of(wiring)
     app.on_shutdown.append(_end_watches)
     app.add_routes([*health.routes(wiring.settings), *v1.routes()])
     app.add_routes(docs.routes(v1.OPERATIONS, version=VERSION))
     app.add_routes([*handle_json.routes(), *snms.routes(), *log_serving.routes()])
     app.add_routes(page.routes())
     return app
-
-
-def _desk(wiring: Wiring) -> Desk:
-    intake = Intake(
-        wiring.keyring,
-        wiring.singles,
-        wiring.clients,
-        wiring.throttle,
-        wiring.instruments,
-        wiring.now,
-        failures=wiring.settings.failures_per_minute,
-    )
-    return Desk(
-        wiring.records,
-        wiring.clients,
-        wiring.instruments,
-        wiring.recorder,
-        intake,
-        case_sensitive=wiring.form.case_sensitive,
-    )
 
 
 async def _end_watches(app: web.Application) -> None:

@@ -8,7 +8,9 @@ import socket
 from aiohttp import web
 
 from node.lane.desk import Desk
+from node.lane.intake import Intake
 from node.lane.protocol import lanes
+from node.wiring import Wiring
 
 LANE = web.AppKey("lane", Desk)
 
@@ -32,3 +34,23 @@ class LaneSite(web.SockSite):
         self._server = await loop.create_server(
             lanes(self._desk, server), sock=self._sock, backlog=self._backlog
         )
+
+
+def desk_of(wiring: Wiring) -> Desk:
+    intake = Intake(
+        wiring.keyring,
+        wiring.singles,
+        wiring.clients,
+        wiring.throttle,
+        wiring.instruments,
+        wiring.now,
+        failures=wiring.settings.failures_per_minute,
+    )
+    return Desk(
+        wiring.records,
+        wiring.clients,
+        wiring.instruments,
+        wiring.recorder,
+        intake,
+        case_sensitive=wiring.form.case_sensitive,
+    )

@@ -162,3 +162,21 @@ async def test_many_at_once_are_all_registered(pair: Pair) -> None:
     )
     assert counted
     assert float(counted[1]) >= 400
+
+
+async def test_an_address_that_failed_too_often_is_refused(pair: Pair) -> None:
+    """With a good key too."""
+    await trusted(pair)
+    limit = pair.lane.node.wiring.settings.failures_per_minute
+    wrong = put(f"{pair.owner.prefix}/FIRST", pair.owner.key[:-4] + "AAAA")
+    right = put(f"{pair.owner.prefix}/FIRST", pair.owner.key)
+    statuses = set()
+    for _ in range(5):  # a window may end in the midst of it
+        for _ in range(limit + 1):
+            await exchange(pair.lane, [wrong + BYE])
+        answers = await exchange(pair.lane, [right + BYE])
+        statuses.add(answers.split(b" ", 2)[1])
+        if b"429" in statuses:
+            break
+    assert b"429" in statuses
+    assert pair.by_lane(answers) == 0
