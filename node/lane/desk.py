@@ -13,20 +13,46 @@ from metrics.journal.entry import Outcome
 from node.http.client import Clients, listed
 from node.lane.head import Head, Heads
 from node.lane.intake import Intake, Put, PutHead
-from node.lane.wording import PAGE, WORDINGS, Clock, Wording, answer, read_target
+from node.lane.wording import PAGE, WORDINGS, Clock, Worded, Wording, read_target, word
 from node.recorder import Recorder
 from registry.public.lookups import Public
 from registry.record.registration import Verdict
 from resolver.cache import Held
 from resolver.records import Records
 
+MAX_SPOTS = 2048  # targets remembered
+MAX_WORDED = 4096  # bytes of an answer that is kept as it is sent
+
+
+class Spot:
+    """A target that is asked for, and the answer as it was last worded."""
+
+    __slots__ = ("handle", "held", "key", "worded", "wording")
+
+    def __init__(self, wording: Wording, handle: bytes, key: str) -> None:
+        self.wording = wording
+        self.handle = handle  # as it was sent
+        self.key = key  # in comparison form
+        self.held: Held | None = None  # what the answer says
+        self.worded: Worded | None = None
+
+    def word(self, held: Held) -> Worded:
+        """What is asked for again is worded once."""
+        if self.held is held and self.worded is not None:
+            return self.worded
+        worded = word(self.wording, self.handle, held)
+        if self.held is held and len(worded.body) <= MAX_WORDED:
+            self.worded = worded
+        else:
+            self.held, self.worded = held, None
+        return worded
+
 
 class Question(NamedTuple):
     """A request that the lane can answer."""
 
-    wording: Wording
-    handle: bytes  # as it was sent
-    key: str  # in comparison form
+    spot: Spot
+    key: str  # of the identifier, in comparison form
     head: Head
     since: float  # when it came, of time.perf_counter
 
@@ -52,6 +78,7 @@ class Desk:
         self._closed = False
         self.intake = intake
         self._heads = Heads()
+        self._spots: dict[bytes, Spot] = {}
         self._clock = Clock()
         self._numbers = itertools.count(secrets.randbits(32))
         self._run = secrets.token_hex(4).encode()
@@ -77,19 +104,27 @@ class Desk:
         known = self._heads.read(head)
         if known is None:
             return None
+        spot = self._spots.get(target)
+        if spot is None and (spot := self._spot(target)) is None:
+            return None
+        if spot.wording is PAGE and not known.json:
+            return None
+        return Question(spot, spot.key, known, time.perf_counter())
+
+    def _spot(self, target: bytes) -> Spot | None:
         asked = read_target(target)
         if asked is None:
             return None
-        wording, handle = asked
-        if wording is PAGE and not known.json:
-            return None
-        key = handle.decode()
+        key = asked.handle.decode()
         if self._case_sensitive:
             prefix, slash, suffix = key.partition("/")
             key = prefix.upper() + slash + suffix
         else:
             key = key.upper()
-        return Question(wording, handle, key, known, time.perf_counter())
+        if len(self._spots) >= MAX_SPOTS:
+            self._spots.clear()
+        self._spots[target] = spot = Spot(asked.wording, asked.handle, key)
+        return spot
 
     def look_up(self, question: Question) -> asyncio.Future[Public]:
         """To be given to `found`, with the moment before."""
@@ -105,9 +140,8 @@ class Desk:
 
     def word(self, question: Question, held: Held) -> bytes:
         """The answer as bytes."""
-        return answer(
-            question.wording, question.handle, held, self.request_id(), self._clock.tail()
-        )
+        head, length, body = question.spot.word(held)
+        return b"".join((head, self.request_id(), length, self._clock.tail(), body))
 
     def request_id(self) -> bytes:
         return b"%b%08x" % (self._run, next(self._numbers) & 0xFFFF_FFFF)
@@ -121,7 +155,7 @@ class Desk:
 
     def settle(self, question: Question, held: Held, client: str, peer: str) -> None:
         """Count and note an answer that was handed to the transport."""
-        wording, head = question.wording, question.head
+        wording, head = question.spot.wording, question.head
         self._tallies[wording.surface].add(time.perf_counter() - question.since)
         address = self.address(peer, head.forwarded) if head.forwarded else client
         caller = self._caller(address, head.agent)

@@ -113,26 +113,18 @@ class Clock:
         return self._tail
 
 
-def answer(wording: Wording, handle: bytes, held: Held, request_id: bytes, tail: bytes) -> bytes:
-    """The whole answer."""
+class Worded(NamedTuple):
+    """An answer but for what differs each time: the request id comes behind `head`, the date
+    behind `length`."""
+
+    head: bytes
+    length: bytes
+    body: bytes
+
+
+def word(wording: Wording, handle: bytes, held: Held) -> Worded:
+    """The whole answer to a question for this handle."""
     after = wording.after(held)
-    length = (
-        len(wording.before) + len(handle) + len(wording.between) + len(held.values) + len(after)
-    )
-    return b"".join(
-        (
-            wording.head,
-            held.etag,
-            b"\r\n",
-            wording.middle,
-            b"X-Request-Id: ",
-            request_id,
-            b"\r\nContent-Length: %d" % length,
-            tail,
-            wording.before,
-            handle,
-            wording.between,
-            held.values,
-            after,
-        )
-    )
+    body = b"".join((wording.before, handle, wording.between, held.values, after))
+    head = b"".join((wording.head, held.etag, b"\r\n", wording.middle, b"X-Request-Id: "))
+    return Worded(head, b"\r\nContent-Length: %d" % len(body), body)
