@@ -256,6 +256,7 @@ def main() -> None:
     try:
         with node(folder) as bench:
             resolution.register(bench.node, options.identifiers)
+            asyncio.run(yardstick.settle(bench.database_url))
             with another(bench) as other:
                 figures = resolution.figures(bench.node, other, options.identifiers)
             if options.only:

@@ -77,3 +77,12 @@ async def bytes_per_row(url: str) -> float:
     finally:
         await connection.close()
     return float(size) / max(int(rows), 1)
+
+
+async def settle(url: str) -> None:
+    """Do what the server would do by itself some time after so many rows came in."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("VACUUM (ANALYZE) identifier")
+    finally:
+        await connection.close()
