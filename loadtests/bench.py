@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +67,9 @@ class Bench:
 
 
 @contextmanager
-def node(folder: Path) -> Iterator[Bench]:
-    """A durable PostgreSQL and a node of its own process, with an enterprise that may register."""
+def node(folder: Path, change: Callable[[Settings], Settings] | None = None) -> Iterator[Bench]:
+    """A durable PostgreSQL and a node of its own process, with an enterprise that may register.
+    `change` gives it other settings."""
     with EmbeddedPostgres(folder / "postgres") as server:
         with probe("127.0.0.1", 0) as free:
             port = free
@@ -79,6 +80,7 @@ def node(folder: Path) -> Iterator[Bench]:
             port=port,
             log_level="warning",
         )
+        settings = change(settings) if change else settings
         key, prefix = asyncio.run(_enterprise(settings))
         with _serving(settings) as pid:
             url = f"http://127.0.0.1:{port}"
@@ -111,8 +113,9 @@ async def _enterprise(settings: Settings) -> tuple[str, str]:
 def _serving(settings: Settings, program: str = "node") -> Iterator[int]:
     """The process's number, while it serves."""
     environment = os.environ | {
-        f"BIAOSHI_{name.upper()}": str(getattr(settings, name))
-        for name in ("database_url", "secondary_prefix", "sealing_key_file", "port", "log_level")
+        f"BIAOSHI_{name.upper()}": str(value)
+        for name, value in msgspec.to_builtins(settings).items()
+        if isinstance(value, str | int | float)
     }
     process = subprocess.Popen([sys.executable, "-m", program, "serve"], env=environment)
     try:
@@ -251,6 +254,8 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=["resolution"], help="this part alone")
     options = parser.parse_args()
+    from loadtests import log  # which stands on this module
+
     folder = Path(tempfile.mkdtemp(prefix="biaoshi-bench-"))
     folder.chmod(0o711)  # as root the server has an account of its own, which must get in
     try:
@@ -272,6 +277,7 @@ def main() -> None:
                 ),
                 *streams(bench, options.lines, scattered=True),
             ]
+        figures += log.figures(folder, options.lines)
         show(figures)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -48,9 +48,12 @@ class Answer:
         raise SystemExit(f"the stream ended without a summary: {self.tail[-500:]!r}")
 
 
-def write(file: Path, prefix: str, count: int, *, scattered: bool, seed: int = 1) -> None:
+def write(
+    file: Path, prefix: str, count: int, *, scattered: bool, seed: int = 1, start: int = 0
+) -> None:
     """A file of registrations: serial suffixes, or 15 random hexadecimal digits."""
-    names = _scattered(count, seed) if scattered else (f"SN{n:010d}" for n in range(count))
+    serials = range(start, start + count)
+    names = _scattered(count, seed) if scattered else (f"SN{n:010d}" for n in serials)
     with file.open("w") as out:
         for name in names:
             out.write(

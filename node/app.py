@@ -18,7 +18,6 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from metrics.instruments import Instruments
-from metrics.log.keys import LogKeys
 from node import foundation, health, housekeeping
 from node.counting import count_keeping
 from node.handle_json import surface as handle_json
@@ -29,7 +28,7 @@ from node.http.throttle import REDIS_PATIENCE, Throttle
 from node.keeper import Keeper, Work
 from node.lane.site import LANE, desk_of
 from node.log import serving as log_serving
-from node.log.wiring import certified_log, commit_to_keys, load_keys
+from node.log.wiring import Tools, certified_log, open_tools
 from node.page import surface as page
 from node.recorder import Recorder, open_recorder
 from node.settings import Settings
@@ -120,17 +119,16 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
         )
         async with database.connection() as connection:
             await foundation.check(connection, settings)
-        log_keys = load_keys(settings)
-        await commit_to_keys(settings, log_keys, database, _now)
+        tools = await stack.enter_async_context(open_tools(settings, database, _now))
         redis = _redis(settings)
         if redis is not None:
             stack.push_async_callback(redis.aclose)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         sealing = SealingKey.load(Path(settings.sealing_key_file))
         recorder = await stack.enter_async_context(open_recorder(settings, database, sealing))
-        leaves = log_keys.leaf.material if log_keys else None
+        leaves = tools.keys.leaf.material if tools else None
         form = Form(settings.case_sensitive, sealing, leaves=leaves)
-        yield _assemble(settings, database, redis, session, form, recorder, log_keys)
+        yield _assemble(settings, database, redis, session, form, recorder, tools)
 
 
 def _assemble(
@@ -140,7 +138,7 @@ def _assemble(
     session: aiohttp.ClientSession,
     form: Form,
     recorder: Recorder,
-    log_keys: LogKeys | None,
+    tools: Tools | None,
 ) -> Node:
     instruments = Instruments(VERSION)
     once = OnceRunner(database, form.sealing)
@@ -156,7 +154,7 @@ def _assemble(
     catalogue = Catalogue(database, form, _now)
     queries = Queries(database, case_sensitive=settings.case_sensitive)
     national = _national_node(settings, session)
-    log = certified_log(settings, log_keys, database, session, national, _now)
+    log = certified_log(settings, tools, database, session, national, _now)
     sender = Sender(database, prefixes, national, instruments) if national else None
     records = Records(lookups, cache, recorder.journal.digest)
     local = LocalLink(catalogue, records)

@@ -87,6 +87,8 @@ async def _degraded(wiring: Wiring) -> dict[str, str]:
             found["redis"] = f"does not answer ({type(error).__name__})"
     if wiring.uplink is None:
         found["national_node"] = "not configured: filings wait in the outbox"
+    if wiring.log is not None and wiring.log.keeping.trouble is not None:
+        found["log"] = f"not kept at present: {wiring.log.keeping.trouble}"
     return found | await _told_by_keeper(wiring)
 
 

@@ -11,10 +11,11 @@ import structlog
 
 from metrics.log import store
 from metrics.log.backfill.backfill import Backfill
-from metrics.log.log import Kind
-from metrics.log.publisher import LogBehind, LogForked, Publisher
+from metrics.log.log import Kind, Log
+from metrics.log.publisher import Publisher
 from metrics.log.sequencer import Sequencer
 from registry.database import DATABASE_AWAY, Database
+from registry.errors import BiaoshiError
 
 STEPS = 8  # of sequencing at most before there is a checkpoint again
 PAUSE_AFTER_TROUBLE = 15.0  # seconds
@@ -42,6 +43,7 @@ class LogKeeping:
         self._now = now
         self._period = period
         self._begun = False
+        self._looked_for: list[Log] = []  # years that are over, when batches without leaves were
         self._thinned: datetime | None = None
         self.trouble: str | None = None  # why no log is kept at present
 
@@ -53,9 +55,9 @@ class LogKeeping:
                 await self.round()
                 self.trouble = None
                 pause = self._period
-            except (LogBehind, LogForked) as error:
+            except BiaoshiError as error:
                 self.trouble, pause = error.detail, PAUSE_AFTER_TROUBLE
-                logger.error("log-refused", reason=error.detail)
+                logger.error("log-refused", kind=error.kind, reason=error.detail)
             except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 self.trouble, pause = type(error).__name__, self._period
                 logger.warning("log-waits", error=type(error).__name__)
@@ -96,7 +98,16 @@ class LogKeeping:
         async with self._database.connection() as connection:
             await store.thin_checkpoints(connection, now - KEEP_ALL)
             closed_until = await store.closed_until(connection)
+            logs = await store.logs(connection)
         self._thinned = now
-        if self._backfill.done:  # it may still find registrations of years past
+        await self._close_years(closed_until, [log for log in logs if log.over(closed_until)])
+
+    async def _close_years(self, closed_until: datetime, over: list[Log]) -> None:
+        """Only when no registration of a year past lacks its leaf, which is looked for again."""
+        if over and over == self._looked_for and self._backfill.done:
             for name in await self._sequencer.close_years(closed_until):
                 logger.info("log-closed", log=name)
+        elif over != self._looked_for:
+            self._looked_for = over
+            self._backfill.look_again()
+            self._thinned = None

@@ -120,6 +120,11 @@ def _names(folder: Path) -> list[str]:
         raise LogKeysUnfit(f"cannot read {folder}: {error.strerror}") from None
 
 
+def leaf_key_in(file: Path) -> LeafKey:
+    """K alone, as an auditor has it. Raises LogKeysUnfit."""
+    return LeafKey(_leaf_key(file))
+
+
 def _leaf_key(file: Path) -> bytes:
     try:
         key = bytes.fromhex(_read(file).decode("ascii").strip())

@@ -113,7 +113,6 @@ class LeafKey:
             raise LogFault(f"K has {KEY_BYTES} bytes", field="key", rule="leaf-key")
         self._inner, self._outer = _pads(key)
         self._key = key
-        self._salt_key = self._hmac(b"\0salt\0")
 
     @property
     def commitment(self) -> bytes:
@@ -130,49 +129,47 @@ class LeafKey:
     def opening(self, batch: Batch, suffix: str) -> Opening:
         """What a receipt shows of a leaf; the same every time."""
         identifier = f"{batch.prefix}/{suffix}"
-        salt = self._salt(self.tag(identifier))
+        salt = hashlib.sha256(self._inner + identifier.encode()).digest()[:SALT_BYTES]
         return Opening(identifier, batch.batch_id, batch.method, batch.actor, salt)
 
     def material(self, batch: Batch, suffixes: Sequence[str]) -> bytes:
         """Tag and commitment of each of a batch's identifiers, one after the other.
 
-        Written out, since this is most of what the log costs a registration.
+        HMAC written out, since this is most of what the log costs a registration: half of its
+        inner hash is the salt as well. To whoever has no K it is as good as random, and what it
+        shows of a tag's making when a receipt opens it is of no use for making another.
         """
-        sha256, blake2b = hashlib.sha256, hashlib.blake2b
-        inner, outer, salt_key = self._inner, self._outer, self._salt_key
+        sha256 = hashlib.sha256
+        inner, outer = self._inner, self._outer
         head = _head(batch.batch_id, batch.method, batch.actor)
         start = f"{batch.prefix}/".encode()
         parts: list[bytes] = []
         add = parts.append
         for suffix in suffixes:
             identifier = start + suffix.encode()
-            tag = sha256(outer + sha256(inner + identifier).digest()).digest()
-            salt = blake2b(tag, digest_size=SALT_BYTES, key=salt_key).digest()
-            add(tag)
-            add(sha256(salt + head + identifier).digest())
+            hashed = sha256(inner + identifier).digest()
+            add(sha256(outer + hashed).digest())
+            add(sha256(hashed[:SALT_BYTES] + head + identifier).digest())
         return b"".join(parts)
-
-    def _salt(self, tag: bytes) -> bytes:
-        return hashlib.blake2b(tag, digest_size=SALT_BYTES, key=self._salt_key).digest()
 
     def _hmac(self, message: bytes) -> bytes:
         return hmac.digest(self._key, message, "sha256")
 
 
 def rows(
-    leaf_key: LeafKey, batch: Batch, at: datetime, material: bytes, *, backfilled: bool = False
+    blinded: bytes, batch_id: int, at: datetime, material: bytes, *, backfilled: bool = False
 ) -> Rows:
-    """A batch's leaves, as a bundle's entries."""
+    """A batch's leaves, as a bundle's entries, under its blinded prefix."""
     if len(material) % MATERIAL_BYTES:
-        raise LogFault(f"batch {batch.batch_id} has half a leaf", field="leaves", rule="leaf")
+        raise LogFault(f"batch {batch_id} has half a leaf", field="leaves", rule="leaf")
     halves = np.frombuffer(material, np.dtype([("tag", "V32"), ("commitment", "V32")]))
     made = np.zeros(len(halves), ROW)
     made["length"] = ENTRY_BYTES
     made["version"] = VERSION
     made["flags"] = BACKFILLED if backfilled else 0
     made["time"] = (at - _EPOCH) // timedelta(microseconds=1)
-    made["prefix"] = np.void(leaf_key.blinded(batch.prefix))
-    made["batch"] = batch.batch_id
+    made["prefix"] = np.void(blinded)
+    made["batch"] = batch_id
     made["tag"] = halves["tag"]
     made["commitment"] = halves["commitment"]
     return made

@@ -30,6 +30,11 @@ class Log:
     root: bytes
     closed_at: datetime | None = None
 
+    def over(self, closed_until: datetime) -> bool:
+        """Whether no registration can fall into its year any more, and it is still open."""
+        ended = self.kind is Kind.REGISTRATIONS and closed_until >= year_end(self.year)
+        return ended and self.closed_at is None
+
     def checkpoint(self, origin: str) -> Checkpoint:
         """Of all leaves, under the node's origin."""
         return Checkpoint(f"{origin}/{self.name}", self.size, self.root)

@@ -103,6 +103,18 @@ class Publisher:
                 except WitnessAway as error:
                     logger.warning("witness-failed", witness=witness.key.name, reason=error.detail)
 
+    async def witnessed(self, log: Log) -> int:
+        """The largest size of a log that a witness has seen, as far as they answer."""
+        async with self._database.connection() as connection:
+            published = await store.published(connection, log.log_id)
+        sizes = [0]
+        for witness in self._witnesses:
+            try:
+                sizes.append(await self._asked(witness, log, published))
+            except WitnessAway as error:
+                logger.warning("witness-failed", witness=witness.key.name, reason=error.detail)
+        return max(sizes)
+
     async def publish(self) -> list[str]:
         """Publish a checkpoint of every log that has grown; their names. Raises LogBehind and
         LogForked."""
@@ -167,19 +179,22 @@ class Publisher:
         """The size that a witness has seen. Before anything new is signed for it in this process it
         is asked with what was signed before, or with the empty tree, which commits to nothing."""
         known = self._seen.get((log.name, witness.key))
-        if known is not None:
-            return known
+        if known is None:
+            known = await self._asked(witness, log, published)
+            _check_behind(witness, log, known)
+            self._seen[log.name, witness.key] = known
+        return known
+
+    async def _asked(self, witness: Witness, log: Log, published: Published | None) -> int:
+        """The size that a witness names."""
         note = self._empty(log) if published is None else SignedNote.parse(published.note)
         try:
             await witness.add(Submission(0, (), note))
-            size = 0 if published is None else published.size
         except WitnessConflict as conflict:
-            size = conflict.size
+            return conflict.size
         except WitnessRefused:
-            size = 0  # not every witness takes an empty tree; what comes next says the rest
-        _check_behind(witness, log, size)
-        self._seen[log.name, witness.key] = size
-        return size
+            return 0  # not every witness takes an empty tree; what comes next says the rest
+        return 0 if published is None else published.size
 
     def _signed(self, log: Log) -> SignedNote:
         checkpoint = log.checkpoint(self._origin)

@@ -8,7 +8,8 @@ a log in the database is whole at every moment. Nothing is signed here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -28,6 +29,7 @@ from registry.errors import Unavailable
 MOST_BATCHES = 2_000  # in one transaction
 MOST_BYTES = 64 * 50_000  # of owed leaves in one transaction, one batch more or less
 MOST_STATEMENTS = 500
+MUCH = 64 * 5_000  # bytes of owed leaves that another process had better hash
 
 
 class LeafKeyDiffers(Unavailable):
@@ -61,12 +63,19 @@ class Growth:
 class Sequencer:
     """Only the elected keeper runs one; two at once would take turns and do no harm.
 
-    `origin` is the node's; a log's own is that, a slash and the log's name.
+    `origin` is the node's; a log's own is that, a slash and the log's name. Large steps are
+    computed by the `crew`, a pool of processes, where there is one.
     """
 
     def __init__(
-        self, database: Database, keys: LogKeys, origin: str, now: Callable[[], datetime]
+        self,
+        database: Database,
+        keys: LogKeys,
+        origin: str,
+        now: Callable[[], datetime],
+        crew: Executor | None = None,
     ) -> None:
+        self._crew = crew
         self._database = database
         self._keys = keys
         self._origin = origin
@@ -108,10 +117,7 @@ class Sequencer:
             await store.hold_sequencing(tx)
             closed = []
             for log in await store.logs(tx):
-                end = year_end(log.year) if log.kind is Kind.REGISTRATIONS else None
-                if log.closed_at is not None or end is None or closed_until < end:
-                    continue
-                if await store.any_owed(tx, end):
+                if not log.over(closed_until) or await store.any_owed(tx, year_end(log.year)):
                     continue
                 await self._close(tx, log)
                 closed.append(log.name)
@@ -158,12 +164,26 @@ class Sequencer:
         for year, some in groupby(by_year, key=lambda one: year_of(one.at)):
             log = await self._present(tx, Kind.REGISTRATIONS, year)
             edge = await self._edge(tx, log)
-            growth = await asyncio.to_thread(_with_leaves, log, edge, self._keys, list(some))
+            growth = await self._compute(log, edge, list(some))
             await _write(tx, growth)
             grown.append(growth)
         if owed:
             await store.settle_leaves(tx, owed)
         return grown
+
+    async def _compute(self, log: Log, edge: Edge, owed: list[Owed]) -> Growth:
+        """In the crew's process where it is much; requests are answered in this one."""
+        prefixes = {one.batch.prefix for one in owed}
+        blinded = {prefix: self._keys.leaf.blinded(prefix) for prefix in prefixes}
+        loop = asyncio.get_running_loop()
+        if self._crew is not None and sum(len(one.leaves) for one in owed) > MUCH:
+            try:
+                return await loop.run_in_executor(
+                    self._crew, _with_leaves, log, edge, owed, blinded
+                )
+            except BrokenExecutor:
+                self._crew = None  # somebody killed it: a thread does as well
+        return await loop.run_in_executor(None, _with_leaves, log, edge, owed, blinded)
 
     async def _present(self, tx: Connection, kind: Kind, year: int) -> Log:
         """The log that takes what is new, opened if there is none. Raises LogClosed."""
@@ -211,14 +231,19 @@ async def read_edge(connection: Connection, log: Log) -> Edge:
     return Edge(tree, held.get((ENTRIES, log.size // WIDTH), b""))
 
 
-def _with_leaves(log: Log, edge: Edge, keys: LogKeys, owed: Sequence[Owed]) -> Growth:
-    """A log with the leaves of some batches. Runs in a thread: it is all computation."""
+def _with_leaves(
+    log: Log, edge: Edge, owed: Sequence[Owed], blinded: Mapping[str, bytes]
+) -> Growth:
+    """A log with the leaves of some batches, given their blinded prefixes. All computation."""
     hashes: list[bytes] = []
     parts: list[bytes] = []
     spans: list[Span] = []
     for one in owed:
-        made = rows(keys.leaf, one.batch, one.at, one.leaves, backfilled=one.backfilled)
-        spans.append(Span(one.batch.batch_id, one.part, log.size + len(hashes), len(made)))
+        batch = one.batch
+        made = rows(
+            blinded[batch.prefix], batch.batch_id, one.at, one.leaves, backfilled=one.backfilled
+        )
+        spans.append(Span(batch.batch_id, one.part, log.size + len(hashes), len(made)))
         hashes += leaf_hashes(made)
         parts.append(made.tobytes())
     joined = b"".join(parts)

@@ -179,6 +179,28 @@ async def close_log(tx: Connection, log_id: int, at: datetime) -> None:
     await tx.execute("UPDATE log SET closed_at = $2 WHERE log_id = $1", log_id, at)
 
 
+async def copy_log(tx: Connection, old: Log, new: Log) -> None:
+    """Give a successor what its predecessor holds: leaves, hashes, and where batches stand."""
+    await tx.execute(
+        """INSERT INTO log_tile (log_id, level, tile, content)
+           SELECT $2, level, tile, content FROM log_tile WHERE log_id = $1""",
+        old.log_id,
+        new.log_id,
+    )
+    await tx.execute(
+        """INSERT INTO log_span (batch_id, part, log_id, first, count)
+           SELECT batch_id, part, $2, first, count FROM log_span WHERE log_id = $1""",
+        old.log_id,
+        new.log_id,
+    )
+    await tx.execute(
+        """UPDATE log SET size = old.size, root = old.root
+             FROM log old WHERE old.log_id = $1 AND log.log_id = $2""",
+        old.log_id,
+        new.log_id,
+    )
+
+
 async def grow(
     tx: Connection, before: Log, size: int, root: bytes, tiles: Mapping[Tile, bytes]
 ) -> None:
@@ -222,11 +244,15 @@ async def spans(connection: Connection, batch_id: int) -> list[tuple[int, Span]]
     ]
 
 
-async def is_owed(connection: Connection, batch_id: int) -> bool:
-    found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM leaf_owed WHERE batch_id = $1)", batch_id
+async def batch(connection: Connection, batch_id: int) -> Batch:
+    """A batch as its leaves know it."""
+    row = await connection.fetchrow(
+        """SELECT batch_id, prefix, method, actor FROM batch JOIN prefix USING (prefix_id)
+            WHERE batch_id = $1""",
+        batch_id,
     )
-    return found
+    assert row is not None  # batches are never deleted
+    return Batch(row["batch_id"], row["prefix"], row["method"], row["actor"])
 
 
 async def tile(connection: Connection, log_id: int, level: int, index: int) -> bytes | None:

@@ -16,6 +16,7 @@ from node.cli import (
     job,
     journal,
     key,
+    keys,
     metrics,
     migrate,
     prefix,
@@ -30,6 +31,8 @@ from node.cli import (
 )
 from node.cli.award import command as award
 from node.cli.doctor import command as doctor
+from node.cli.log import command as log
+from node.cli.log import verify
 from node.cli.terminal import complain, stand_any_encoding
 from node.serve import log_as_json
 from node.version import VERSION
@@ -70,6 +73,9 @@ def program() -> App:
         enterprise,
         prefix,
         key,
+        keys,
+        log,
+        verify,
         award,
         version,
     ):

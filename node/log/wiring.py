@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from metrics.log.keys import LogKeys
 from metrics.log.note import VerifierKey
 from metrics.log.publisher import Publisher
 from metrics.log.sequencer import Sequencer, claim
+from node.log.crew import crew
 from node.log.witness import HttpWitness
 from node.settings import InvalidSettings, Settings
 from node.uplink.client import NationalNodeClient
@@ -31,30 +34,38 @@ class CertifiedLog:
 
     keys: LogKeys
     origin: str
+    publisher: Publisher
     keeping: LogKeeping
 
 
-def load_keys(settings: Settings) -> LogKeys | None:
-    """None where no log is kept. Raises LogKeysUnfit."""
-    if settings.log_keys_folder is None:
-        return None
-    return LogKeys.load(Path(settings.log_keys_folder))
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What leaves are made with, and who hashes them."""
+
+    keys: LogKeys
+    crew: Executor
 
 
-async def commit_to_keys(
-    settings: Settings, keys: LogKeys | None, database: Database, now: Callable[[], datetime]
-) -> None:
-    """Commit the database to K before anything is registered with it. Raises LeafKeyDiffers where
-    it is committed to another: leaves of two keys could hide that something counts twice."""
+@asynccontextmanager
+async def open_tools(
+    settings: Settings, database: Database, now: Callable[[], datetime]
+) -> AsyncIterator[Tools | None]:
+    """None where no log is kept. The database is committed to K before anything is registered with
+    it. Raises LogKeysUnfit, and LeafKeyDiffers where it is committed to another: leaves of two keys
+    could hide that something counts twice."""
     origin = settings.log_origin
-    if keys is None or origin is None:
+    if settings.log_keys_folder is None or origin is None:
+        yield None
         return
+    keys = LogKeys.load(Path(settings.log_keys_folder))
     await database.transaction(lambda tx: claim(tx, keys, origin, now()))
+    with crew() as hands:
+        yield Tools(keys, hands)
 
 
 def certified_log(
     settings: Settings,
-    keys: LogKeys | None,
+    tools: Tools | None,
     database: Database,
     session: aiohttp.ClientSession,
     national: NationalNodeClient | None,
@@ -62,19 +73,21 @@ def certified_log(
 ) -> CertifiedLog | None:
     """None where no log is kept."""
     origin = settings.log_origin
-    if keys is None or origin is None:
+    if tools is None or origin is None:
         return None
+    keys = tools.keys
     witnesses = _witnesses(settings, session, national)
     needed = min(settings.log_cosignatures, len(witnesses))
+    publisher = Publisher(database, keys, origin, witnesses, needed)
     keeping = LogKeeping(
         database,
-        Sequencer(database, keys, origin, now),
-        Publisher(database, keys, origin, witnesses, needed),
+        Sequencer(database, keys, origin, now, tools.crew),
+        publisher,
         Backfill(database, keys.leaf.material, now),
         now,
         settings.log_seconds,
     )
-    return CertifiedLog(keys, origin, keeping)
+    return CertifiedLog(keys, origin, publisher, keeping)
 
 
 def _witnesses(

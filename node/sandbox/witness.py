@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from metrics.log.cosignature import verifier_key
 from metrics.log.desk import Desk
 from metrics.log.note import ED25519, VerifierKey
 from node.sandbox.gate import BODY
@@ -52,3 +53,9 @@ class WitnessDesk:
             if application.log_origin and origin.startswith(f"{application.log_origin}/")
             for key in application.log_keys
         ]
+
+
+def verifier_in(folder: Path) -> str | None:
+    """The key with which a sandbox with this data folder cosigns; None before its first start."""
+    file = folder / KEY_FILE
+    return str(verifier_key(NAME, load_key(file))) if file.exists() else None

@@ -21,7 +21,7 @@ PAGE = 5_000  # identifiers
 
 
 class Backfill:
-    """Looks once in its life whether any batch lacks leaves, and walks if so."""
+    """Looks whether any batch lacks leaves, and walks if so; once, and when it is told to."""
 
     def __init__(
         self,
@@ -41,6 +41,10 @@ class Backfill:
     def done(self) -> bool:
         """Whether no batch lacks leaves any more."""
         return self._done
+
+    def look_again(self) -> None:
+        """Something may have been registered without leaves since, by a process without a log."""
+        self._done = False
 
     async def step(self) -> bool:
         """Make the leaves of one page; whether there is more to do."""

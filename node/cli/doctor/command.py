@@ -11,13 +11,14 @@ from cyclopts import App, Parameter
 from rich.text import Text
 from yarl import URL
 
-from node.cli.doctor import database, machine, neighbours
+from node.cli.doctor import database, log, machine, neighbours
 from node.cli.doctor.finding import Finding, Level, failed, warning, well
 from node.cli.serve import Config
 from node.cli.terminal import console, facts, table
 from node.demo.demonstration import FILE_NAME, Demonstration
 from node.embedded.postgres import running_url
 from node.run import settings_of
+from node.sandbox.witness import verifier_in
 from node.settings import Settings, load
 from registry.errors import BiaoshiError
 
@@ -73,7 +74,8 @@ async def _run_folder(folder: Path) -> list[Finding]:
         stopped = warning("节点 node", "not running here", f"`biaoshi run --data {folder}`")
         return [*found, stopped, machine.disk(folder), machine.descriptors()]
     port = URL(demo.base_url).port or 0
-    settings = settings_of(folder, url, port, demo.national_node_url)
+    witness = verifier_in(folder / "sandbox")
+    settings = settings_of(folder, url, port, demo.national_node_url, witness)
     return [*found, *await _examine(settings, folder)]
 
 
@@ -81,6 +83,7 @@ async def _examine(settings: Settings, folder: Path) -> list[Finding]:
     return [
         *await database.examine(settings),
         *await neighbours.examine(settings),
+        *log.examine(settings),
         *machine.examine(settings, folder),
     ]
 

@@ -116,15 +116,20 @@ class Kept:
     ) -> LogKeeping:
         """A new keeper, as after a start."""
         database = database or self.database
-        everyone = witnesses or (self.witness,)
         return LogKeeping(
             database,
             Sequencer(database, self.keys, ORIGIN, lambda: self.now),
-            Publisher(database, self.keys, ORIGIN, everyone, needed),
+            self.publisher(*witnesses, database=database, needed=needed),
             Backfill(database, self.keys.leaf.material, lambda: self.now, page=3),
             lambda: self.now,
             period=0.01,
         )
+
+    def publisher(
+        self, *witnesses: Witness, database: Database | None = None, needed: int = 1
+    ) -> Publisher:
+        everyone = witnesses or (self.witness,)
+        return Publisher(database or self.database, self.keys, ORIGIN, everyone, needed)
 
     async def register(self, *suffixes: str, form: Form | None = None) -> int:
         """Register identifiers in one transaction; how many were new."""

@@ -18,6 +18,7 @@ from metrics.log.note import SignedNote, check_signed
 from metrics.log.publisher import LogBehind, LogForked
 from metrics.log.sequencer import LeafKeyDiffers, LogClosed
 from metrics.log.statement import Statement
+from metrics.log.succession import Succeeded, succeed
 from metrics.log.tile import ENTRIES, bundles, tiles, unpack
 from metrics.log.tree import Tree
 from registry.database import Connection, Database
@@ -360,3 +361,64 @@ async def test_old_checkpoints_are_thinned_out(kept: Kept) -> None:
         left = await store.all_published(connection, log.log_id)
     assert [one.size for one in left][-2:] == [3, 4]
     assert len(left) <= 3  # the hour may have changed meanwhile
+
+
+async def test_a_successor_begins_with_what_is_left(kept: Kept) -> None:
+    await kept.register("A", "B", "C")
+    await settle(kept.keeping())
+    await back_to(kept, 2)
+    await kept.register("D")
+    with pytest.raises(LogBehind):
+        await kept.keeping().round()
+    made = await succeed(
+        kept.database, kept.publisher(), kept.keys, ORIGIN, "restored from a backup", kept.now
+    )
+    assert made == [
+        Succeeded("statements", "statements-2", 3, 0),
+        Succeeded(YEAR, f"{YEAR}-2", 2, 1),
+    ]
+    await settle(kept.keeping())
+    tags = [Leaf.parse(entry).tag for entry in await entries_of(kept, f"{YEAR}-2")]
+    assert tags == [kept.keys.leaf.tag(f"{kept.prefix}/{suffix}") for suffix in "ABD"]
+    assert (await published(kept, f"{YEAR}-2")).size == 3
+    said = [Statement.parse(entry) for entry in await entries_of(kept, "statements-2")]
+    told = {one.content["log"]: one.content for one in said if one.kind == "log-succeeded"}
+    assert (told[YEAR]["carried"], told[YEAR]["witnessed"], told[YEAR]["lost"]) == (2, 3, 1)
+    assert told[YEAR]["successor"] == f"{YEAR}-2"
+    assert (await kept.log(YEAR)).closed_at is not None
+    await kept.register("E")
+    await settle(kept.keeping())
+    assert (await published(kept, f"{YEAR}-2")).size == 4
+
+
+async def test_a_year_is_closed_when_every_registration_of_it_has_its_leaf(kept: Kept) -> None:
+    year = datetime.now(UTC).year - 1
+    keeping = kept.keeping()
+    await kept.register("A")
+    await kept.sql("UPDATE batch SET registered_at = $1", datetime(year, 12, 31, 8, tzinfo=UTC))
+    await settle(keeping)
+    await kept.register("B", form=Form(False, kept.form.sealing))  # by a process without a log
+    await kept.sql("UPDATE batch SET registered_at = $1", datetime(year, 12, 31, 9, tzinfo=UTC))
+    await kept.sql(
+        "UPDATE day_ledger SET closed_until = $1", datetime(year, 12, 31, 16, tzinfo=UTC)
+    )
+    keeping = kept.keeping()
+    await settle(keeping, rounds=12)
+    leaves = [Leaf.parse(entry) for entry in await entries_of(kept, f"registrations-{year}")]
+    assert [leaf.backfilled for leaf in leaves] == [False, True]
+    assert (await kept.log(f"registrations-{year}")).closed_at is not None
+
+
+async def test_trouble_with_the_log_does_not_end_the_node(kept: Kept) -> None:
+    await kept.register("A", "B", "C")
+    await settle(kept.keeping())
+    await back_to(kept, 2)
+    keeping = kept.keeping()
+    running = asyncio.create_task(keeping.run())
+    async with asyncio.timeout(30):
+        while keeping.trouble is None:  # noqa: ASYNC110 - production code needs no event for it
+            await asyncio.sleep(0.01)
+    assert "log succeed" in keeping.trouble
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 
 from metrics.log import keys as log_keys
@@ -120,3 +121,17 @@ async def logged(
         operator = await node.wiring.keyring.create(console(), wish)
         live = Live(node, url, session, operator.secret)
         yield Logged(live, LogKeys.load(log_folder), sandbox, settings)
+
+
+@pytest.fixture
+async def live_without_log(settings: Settings) -> AsyncIterator[Live]:
+    """The same node with settings that ask for no log."""
+    bare = msgspec.structs.replace(settings, log_keys_folder=None, log_origin=None)
+    await foundation.prepare(bare)
+    async with (
+        open_node(bare) as node,
+        working(node),
+        listening(node) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        yield Live(node, url, session, "")

@@ -1,0 +1,1 @@
+"""Verifying exported logs, from their files alone."""

@@ -1,0 +1,167 @@
+"""One verification: all the logs of some folders, and everything that holds between them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+from metrics.log import sm2
+from metrics.log.fault import LogFault
+from metrics.log.leaf import LeafKey
+from metrics.log.note import ED25519
+from metrics.log.verification.distinct import duplicates
+from metrics.log.verification.dump import match
+from metrics.log.verification.finding import Finding, Result
+from metrics.log.verification.folder import Head, LogFolder, log_folders
+from metrics.log.verification.heads import Trust
+from metrics.log.verification.statements import StatementCheck
+from metrics.log.verification.verify import Progress, Verified, check_against, verify_log
+
+DEMONSTRATION = "演示数据，不具有证明效力。Demonstration data: it proves nothing."
+WORTHWHILE = 32 * 1024  # bytes of level 1: a quarter of a million leaves
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be verified, and with what. Without `trust` each export's own keys are taken."""
+
+    paths: tuple[Path, ...]
+    trust: Trust | None = None
+    key: LeafKey | None = None
+    dump: Iterable[str] | None = None
+    processes: int | None = None
+    needed: int = 1  # cosignatures, where `trust` does not say
+
+
+def run(question: Question, progress: Progress = lambda name, done, of: None) -> Result:
+    """Raises LogFault where there is nothing to verify."""
+    started = time.perf_counter()
+    folders = [folder for path in question.paths for folder in log_folders(path)]
+    if not folders:
+        raise LogFault("there is no log", field=str(question.paths[0]), rule="nothing")
+    trusts = {
+        folder.path: question.trust or Trust.found(folder.path.parent, question.needed)
+        for folder in folders
+    }
+    with _pool(folders, question.processes) as pool:
+        logs = [verify_log(folder, trusts[folder.path], pool, progress) for folder in folders]
+    findings = [finding for log in logs for finding in log.findings]
+    findings += _between(logs)
+    findings += duplicates(_distinct(logs))
+    findings += _stated(logs, trusts, question.key)
+    matched = None
+    if question.key is not None and question.dump is not None:
+        matched, missing = match(_distinct(logs), question.key, question.dump)
+        findings += missing
+    return Result(
+        logs=tuple(log.figures for log in logs if log.figures),
+        findings=tuple(findings),
+        remarks=tuple(_remarks(logs, trusts)),
+        matched=matched,
+        seconds=round(time.perf_counter() - started, 3),
+    )
+
+
+class _Here(Executor):
+    """Does in this process what is not worth starting others for."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def _pool(folders: list[LogFolder], processes: int | None) -> Executor:
+    """As many processes as were asked for; else all cores, where there is enough to do."""
+    if processes == 1 or (processes is None and _level_1(folders) < WORTHWHILE):
+        return _Here()
+    return ProcessPoolExecutor(processes or os.cpu_count(), mp_context=get_context("spawn"))
+
+
+def _level_1(folders: list[LogFolder]) -> int:
+    """Bytes of the tiles of level 1."""
+    found = (file for folder in folders for file in folder.path.glob("tile/1/**/*"))
+    return sum(file.stat().st_size for file in found if file.is_file())
+
+
+def _between(logs: list[Verified]) -> list[Finding]:
+    """Logs of one origin in several folders are one log: each a beginning of the longest."""
+    findings = []
+    for log in logs:
+        for other in logs:
+            if other is log or other.head is None or log.head is None:
+                continue
+            one, two = log.head.checkpoint, other.head.checkpoint
+            later = (one.size, str(log.folder.path)) > (two.size, str(other.folder.path))
+            if one.origin == two.origin and later:
+                for head in (other.head, *_heads(other.folder)):
+                    found = check_against(log, head)
+                    findings += [found] if found else []
+    return findings
+
+
+def _heads(folder: LogFolder) -> list[Head]:
+    heads = []
+    for path in folder.older:
+        try:
+            heads.append(Head.read(path))
+        except LogFault:
+            continue  # it was blamed where its own log was verified
+    return heads
+
+
+def _distinct(logs: list[Verified]) -> list[Verified]:
+    """Every log once, and of a log with successors the last."""
+    chosen: dict[str, Verified] = {}
+    for log in logs:
+        if log.head is None or log.tags is None:
+            continue
+        above, _, name = log.head.checkpoint.origin.rpartition("/")
+        year = f"{above}/{'-'.join(name.split('-')[:2])}"
+        known = chosen.get(year)
+        if known is None or _rank(log) > _rank(known):
+            chosen[year] = log
+    return list(chosen.values())
+
+
+def _rank(log: Verified) -> tuple[int, str, int]:
+    assert log.head is not None  # of those that were read
+    origin = log.head.checkpoint.origin
+    return len(origin), origin, log.head.checkpoint.size
+
+
+def _stated(
+    logs: list[Verified], trusts: dict[Path, Trust], key: LeafKey | None
+) -> Iterable[Finding]:
+    for log in logs:
+        if log.year or log.head is None:
+            continue
+        beside = [
+            other.figures
+            for other in logs
+            if other.figures and other.year and other.folder.path.parent == log.folder.path.parent
+        ]
+        keys = [one for one in trusts[log.folder.path].logs if one.kind == ED25519]
+        yield from StatementCheck(log.folder.name, beside, key).run(log.statements, keys)
+
+
+def _remarks(logs: list[Verified], trusts: dict[Path, Trust]) -> Iterable[str]:
+    if any(log.figures and log.figures.demonstration for log in logs):
+        yield DEMONSTRATION
+    if not sm2.available() and any(
+        sm2.is_sm2(key) for trust in trusts.values() for key in trust.logs
+    ):
+        yield "本机无法核验国密签名。SM2 signatures were not checked: there is no library here."
+    if not all(trust.pinned for trust in trusts.values()):
+        yield (
+            "验证密钥取自被验证的文件本身，请与登记的密钥核对。The verifier keys came with the "
+            "files: compare them with those you were given, or name them with --log-key and "
+            "--witness-key."
+        )

@@ -1,0 +1,1 @@
+"""`biaoshi log` and `biaoshi verify`: the certified log on the command line."""

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metrics.log import keys as log_keys
+from metrics.log import sm2
+from metrics.log.checkpoint import Checkpoint
+from metrics.log.fault import LogFault
+from metrics.log.keys import LogKeys, LogKeysUnfit
+from metrics.log.merkle import EMPTY_ROOT
+from metrics.log.note import ED25519, Signature, SignedNote, VerifierKey, check_signed
+
+CHECKPOINT = Checkpoint("log.invalid/statements", 0, EMPTY_ROOT)
+
+
+def signed(keys: LogKeys) -> SignedNote:
+    signers = keys.signers(CHECKPOINT.origin)
+    return SignedNote(CHECKPOINT.text, tuple(one.sign(CHECKPOINT.text) for one in signers))
+
+
+def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    log_keys.create(folder)
+    assert sorted(one.name for one in folder.iterdir()) == ["leaf.key", "log-1.pem"]
+    for file in folder.iterdir():
+        assert file.stat().st_mode & 0o777 == 0o600
+        file.chmod(0o640)
+        with pytest.raises(LogKeysUnfit, match="can be read by others"):
+            LogKeys.load(folder)
+        file.chmod(0o600)
+    LogKeys.load(folder)
+
+
+@pytest.mark.parametrize("content", ["", "00" * 31, "zz" * 32, "é"])
+def test_a_leaf_key_has_32_bytes(tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "keys"
+    log_keys.create(folder)
+    (folder / "leaf.key").write_text(content)
+    with pytest.raises(LogKeysUnfit):
+        LogKeys.load(folder)
+
+
+def test_missing_and_foreign_files(tmp_path: Path) -> None:
+    with pytest.raises(LogKeysUnfit, match="cannot read"):
+        LogKeys.load(tmp_path / "none")
+    log_keys.create(tmp_path / "keys")
+    (tmp_path / "keys/log-1.pem").write_text("no key")
+    with pytest.raises(LogKeysUnfit, match="PEM"):
+        LogKeys.load(tmp_path / "keys")
+    (tmp_path / "keys/log-1.pem").unlink()
+    with pytest.raises(LogKeysUnfit, match=r"no log-1\.pem"):
+        LogKeys.load(tmp_path / "keys")
+
+
+def test_two_keys_sign_while_one_takes_the_place_of_the_other(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    old = log_keys.create(folder)
+    log_keys.add_signing_key(folder)
+    both = LogKeys.load(folder)
+    note = signed(both)
+    assert len(note.signatures) == 2
+    check_signed(note, old.verifiers(CHECKPOINT.origin))
+    assert log_keys.retire_signing_key(folder).name == "log-1.pem.retired"
+    new = LogKeys.load(folder)
+    check_signed(note, new.verifiers(CHECKPOINT.origin))
+    with pytest.raises(LogFault):
+        check_signed(signed(new), old.verifiers(CHECKPOINT.origin))
+    with pytest.raises(LogKeysUnfit, match="only signing key"):
+        log_keys.retire_signing_key(folder)
+    assert log_keys.add_signing_key(folder).name == "log-3.pem"
+
+
+@pytest.mark.skipif(not sm2.available(), reason="there is no gmssl-pyx for this machine")
+def test_a_line_in_national_cryptography(tmp_path: Path) -> None:
+    keys = log_keys.create(tmp_path / "keys", with_sm2=True)
+    note = signed(keys)
+    assert len(note.signatures) == 2
+    ed25519, national = keys.verifiers(CHECKPOINT.origin)
+    assert (ed25519.kind, national.kind) == (ED25519, 0xFF)
+    assert sm2.is_sm2(VerifierKey.parse(str(national)))
+    check_signed(note, [ed25519])
+    assert sm2.check_sm2(note, national)
+    assert not sm2.check_sm2(SignedNote(note.text, note.signatures[:1]), national)
+    other = SignedNote(Checkpoint(CHECKPOINT.origin, 1, EMPTY_ROOT).text, note.signatures)
+    with pytest.raises(LogFault, match="SM2"):
+        sm2.check_sm2(other, national)
+    line = note.signatures[1]
+    with pytest.raises(LogFault, match="SM2"):
+        sm2.check_sm2(
+            SignedNote(note.text, (Signature(line.name, line.key_id, b"none"),)), national
+        )
