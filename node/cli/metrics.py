@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 import msgspec
@@ -100,7 +101,7 @@ def _chain(told: YearNumbers) -> Table:
         if link.requests:
             shown.add_row(f"− {link.title} {link.reason}", f"{link.requests:,}")
     shown.add_row("= 计入解析量 counted", f"{found.counted:,}", style="bold")
-    shown.add_row("日均解析量 daily mean", found.daily_mean)
+    shown.add_row("日均解析量 daily mean", f"{Decimal(found.daily_mean):,}")
     shown.add_row("不含关联方 without related parties", f"{found.unrelated:,}")
     shown.add_row("外部成功响应量 external, found and answered", f"{found.answered:,}")
     return shown
