@@ -14,6 +14,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from metrics.journal.client import OWN_AGENT
+from node.version import VERSION
 from registry.errors import BiaoshiError, InvalidInput, Unavailable
 
 CONNECT_SECONDS = 5.0
@@ -64,7 +66,7 @@ class NodeClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "User-Agent": f"{OWN_AGENT}/{VERSION}"}
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key}"
         self._session = aiohttp.ClientSession(headers=headers, timeout=self._timeout)

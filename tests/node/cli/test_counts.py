@@ -11,6 +11,7 @@ from datetime import date, datetime
 import pytest
 
 from metrics.counting.day import SHANGHAI
+from metrics.journal.entry import Kind, records_of
 from node.settings import Settings
 from tests.node.cli.conftest import Cli
 from tests.node.live import Enterprise, Live
@@ -77,6 +78,18 @@ async def test_days_without_a_ledger(cli: Cli, at_node: None) -> None:
         done = await cli("recount", day)
         assert (done.status, done.out) == (1, "")
     assert "no day" in (await cli("recount", "32")).err
+
+
+async def test_the_command_line_is_told_from_others(
+    cli: Cli, live: Live, owner: Enterprise
+) -> None:
+    await _registered(live, owner, "A")
+    assert (await cli("resolve", f"{owner.prefix}/A", key=None)).status == 0
+    journal = live.node.wiring.recorder.journal
+    async with asyncio.timeout(60):
+        while not journal.position:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+    assert records_of(journal.stretch(0, 1).records)["kind"] == Kind.CONSOLE
 
 
 async def test_records_are_exported(
