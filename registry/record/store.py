@@ -260,10 +260,11 @@ async def change_many(
                  FROM unnest($2::text[], $3::integer[], $4::text[], $5::bytea[], $6::integer[])
                       AS item(suffix, revision, public, private, template_id)),
            written AS (
-               INSERT INTO revision (prefix_id, suffix, revision, action, actor, request_id,
-                                     public_before, private_before, template_before)
-               SELECT i.prefix_id, i.suffix, abs(item.revision), $7, $8, $9,
-                      i.public_values, i.private_values, i.template_id
+               INSERT INTO revision (prefix_id, suffix, revision, changed_at, action, actor,
+                                     request_id, public_before, private_before, template_before)
+               SELECT i.prefix_id, i.suffix, abs(item.revision),
+                      (SELECT registration_time()),  -- once, where the default would be each time
+                      $7, $8, $9, i.public_values, i.private_values, i.template_id
                  FROM item JOIN identifier i ON i.prefix_id = $1 AND i.suffix = item.suffix)
            UPDATE identifier i
               SET revision = item.revision, public_values = item.public,
