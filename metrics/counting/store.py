@@ -11,6 +11,7 @@ from metrics.counting.reason import ANSWERED, Reason
 from metrics.counting.stream import Part, Piece
 from metrics.counting.sums import Cell, Source, Sums
 from metrics.journal.client import shown_address
+from metrics.journal.shipper import PIECE_RECORDS
 from registry.database import Connection
 
 
@@ -84,10 +85,11 @@ async def waiting(connection: Connection, until: int, limit: int) -> int:
                                                        p.position) AS records
                  FROM journal_writer w JOIN journal_piece p USING (writer_id)
                 WHERE NOT w.settled AND w.counted < w.shipped AND p.position + p.count > w.counted
-                  AND p.first_time < $1) AS waiting
+                  AND p.position > w.counted - $3 AND p.first_time < $1) AS waiting
             WHERE records > $2 ORDER BY first_time LIMIT 1""",
         until,
         limit,
+        PIECE_RECORDS,
     )
     return until if found is None else found
 
@@ -98,9 +100,10 @@ async def uncounted(connection: Connection, until: int) -> list[Piece]:
         """SELECT p.writer_id, p.position, p.count, p.packed, p.records
              FROM journal_writer w JOIN journal_piece p USING (writer_id)
             WHERE NOT w.settled AND w.counted < w.shipped AND p.position + p.count > w.counted
-              AND p.first_time < $1
+              AND p.position > w.counted - $2 AND p.first_time < $1
             ORDER BY p.writer_id, p.position""",
         until,
+        PIECE_RECORDS,  # what has not been counted is not packed yet, so no piece is larger
     )
     return [Piece(*row) for row in rows]
 
