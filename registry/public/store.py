@@ -48,5 +48,7 @@ def _glimpse(record: asyncpg.Record) -> Glimpse:
     hosted, prefix_id = record["hosting"] == Hosting.HOSTED, record["prefix_id"] or 0
     if record["suffix"] is None:
         return Glimpse(hosted, prefix_id, None, None)
-    row = replace(row_of(record), generation=record["generation"])
+    row = row_of(record)
+    if record["generation"] is not None:
+        row = replace(row, generation=record["generation"])
     return Glimpse(hosted, prefix_id, row, record["registered_at"])
