@@ -62,6 +62,7 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "job_id": 1,
     "key_id": "ABCDEFGH2345",
     "grant_id": 1,
+    "gtin": "6901234567892",
     "prefix": "88.118.1",
     "reservation_id": 1,
     "version": "pump-v1",
@@ -131,6 +132,7 @@ BODIES: Final[Mapping[str, Any]] = {
         {"handle": "88.118.1/SN-00000002", "remove": [2]},
     ],
     "withdrawIdentifiers": [{"handle": "88.118.1/SN-00000001"}],
+    "putGtin": {"prefix": "88.118.1"},
     "resolveBatch": {"handles": ["88.118.1/SN-00000001", "hdl:88.118.1/SN-00000002"]},
     "putIdentifier": {"values": _VALUES},
     "changeIdentifier": {
