@@ -27,7 +27,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from loadtests import bulk, counting, resolution, yardstick
+from loadtests import bulk, counting, mixed, resolution, yardstick
 from loadtests.figure import Figure
 from node import foundation
 from node.app import open_node
@@ -183,6 +183,48 @@ def _flatness(committed: list[tuple[float, int]], lines: int) -> float | None:
     return rate(0.8, 1.0) / rate(0.0, 0.2)
 
 
+def blocks(bench: Bench, count: int) -> list[Figure]:
+    """Serial blocks with a data template against `insert … select` of as many rows: new, and sent
+    again."""
+    asked = mixed.block(bench.url, bench.key, bench.prefix, count)
+    new, again = asyncio.run(asked)
+    inserted = asyncio.run(yardstick.insert_select(bench.database_url, count))
+    target = "≥ 150,000/s"
+    return [
+        Figure("serial block, new", f"{new:,.0f}/s", f"{new / inserted:.2f}", target),
+        Figure("  sent again", f"{again:,.0f}/s", f"{again / inserted:.2f}", target),
+        Figure("  insert … select of as many rows", f"{inserted:,.0f}/s"),
+    ]
+
+
+def sizes(bench: Bench, count: int) -> list[Figure]:
+    """Bytes for an identifier of 12 characters with a data template, in a table like the node's
+    that is filled in either order."""
+    figures = []
+    for name, scattered in (("in serial order", False), ("at random", True)):
+        size = asyncio.run(yardstick.templated_bytes(bench.database_url, count, scattered))
+        what = f"bytes per identifier, {name}"
+        figures.append(Figure(what, f"{size:.1f}", target="≤ 130"))
+    return figures
+
+
+def company(bench: Bench, known: int, count: int) -> list[Figure]:
+    """Single resolutions while a stream, an upload, an export and a query are going on."""
+    command = [sys.executable, "-m", "loadtests.mixed", bench.url, bench.key, bench.prefix]
+    done = subprocess.run(
+        [*command, str(known), str(count)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    result = json.loads(done.stdout)
+    return [
+        Figure(
+            "resolutions in company, p50 / p99",
+            f"{result['p50_ms']:.1f} / {result['p99_ms']:.1f} ms",
+            target="p99 ≤ 50 ms",
+        ),
+        Figure("  alone", f"{result['alone_p50_ms']:.1f} / {result['alone_p99_ms']:.1f} ms"),
+    ]
+
+
 def singles(bench: Bench, count: int) -> list[Figure]:
     """Concurrent PUTs against one connection's commits."""
     alone = asyncio.run(yardstick.one_commit_each(bench.database_url))
@@ -253,6 +295,8 @@ def main() -> None:
         "--identifiers", type=int, default=1_000_000, help="identifiers to resolve among"
     )
     parser.add_argument("--only", choices=["resolution"], help="this part alone")
+    parser.add_argument("--block", type=int, default=500_000, help="identifiers of a serial block")
+    parser.add_argument("--resolutions", type=int, default=3_000, help="in company and alone")
     options = parser.parse_args()
     from loadtests import log  # which stands on this module
 
@@ -271,11 +315,10 @@ def main() -> None:
                 *counts(bench),
                 *singles(bench, options.puts),
                 *streams(bench, options.lines, scattered=False),
-                Figure(
-                    "bytes per identifier, index included",
-                    f"{asyncio.run(yardstick.bytes_per_row(bench.database_url)):.0f}",
-                ),
                 *streams(bench, options.lines, scattered=True),
+                *blocks(bench, options.block),
+                *sizes(bench, options.block),
+                *company(bench, options.lines, options.resolutions),
             ]
         figures += log.figures(folder, options.lines)
         show(figures)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import time
 from pathlib import Path
 
 import asyncpg
+
+CHUNK = 10_000  # rows
 
 
 async def copy(url: str, source: Path) -> float:
@@ -67,16 +70,27 @@ async def insert_select(url: str, count: int) -> float:
     return count / seconds
 
 
-async def bytes_per_row(url: str) -> float:
-    """Bytes on disk per identifier, its index included, the log not."""
+async def templated_bytes(url: str, count: int, scattered: bool) -> float:
+    """Bytes on disk per identifier of 12 characters that a data template gives everything, its
+    index included, the log not."""
+    numbers = list(range(count))
+    if scattered:
+        random.Random(1).shuffle(numbers)
     connection = await asyncpg.connect(url)
     try:
-        size, rows = await connection.fetchrow(
-            "SELECT pg_total_relation_size('identifier'), (SELECT count(*) FROM identifier)"
-        )
+        await connection.execute("DROP TABLE IF EXISTS templated")
+        await connection.execute("CREATE TABLE templated (LIKE identifier INCLUDING ALL)")
+        for start in range(0, count, CHUNK):
+            await connection.copy_records_to_table(
+                "templated",
+                columns=["batch_id", "prefix_id", "template_id", "suffix"],
+                records=[(start, 1, 1, f"SN{n:010d}") for n in numbers[start : start + CHUNK]],
+            )
+        size = await connection.fetchval("SELECT pg_total_relation_size('templated')")
+        await connection.execute("DROP TABLE templated")
     finally:
         await connection.close()
-    return float(size) / max(int(rows), 1)
+    return float(size) / count
 
 
 async def settle(url: str) -> None:
