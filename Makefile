@@ -5,6 +5,7 @@
 #   make soak                        the long tests
 #   make bench [ARGS="--lines 5000000"]  ratios of speed, measured in one run
 #   make dashboards                  writes Grafana's dashboards anew from deploy/grafana
+#   make users [ARGS="--users 50"]   enterprises at work on a node of its own, for a minute
 #   make check                       lint, format, types, layers
 #   make pins [ARGS=--upgrade]       writes requirements/*.txt anew from pyproject.toml
 #   make clean                       removes .venv and caches; data in .data stay
@@ -100,6 +101,9 @@ bench: $(TEST)
 
 dashboards: $(TEST)
 	@$(VENV)/bin/python -m deploy.grafana
+
+users: $(TEST)
+	@$(VENV)/bin/python -m loadtests.users $(ARGS)
 
 pins:
 	@$(find_python)
