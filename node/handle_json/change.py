@@ -14,13 +14,18 @@ from node.handle_json.reply import done
 from node.handle_json.resolution import NAME
 from node.handle_json.target import HANDLE, target
 from node.http.authentication import authenticate
+from node.v1.operation import IDEMPOTENCY_KEY
 from node.wiring import WIRING, Wiring
 from registry.access.actor import Actor
+from registry.access.once import Once
 from registry.errors import BiaoshiError, InvalidIdentifier, InvalidInput
 from registry.identifier import Identifier
 from registry.record.creation import Wish
 from registry.record.registration import Outcome, Registration, Verdict
 from registry.record.value import normalise
+
+# Names that minted suffixes are made from stand in this space (RFC 9562 §5.5).
+_MINTED = uuid.UUID("8f0c1f0e-6f0c-4d6a-9f5e-5b1d2b0a7c31")
 
 
 async def put(request: web.Request) -> web.Response:
@@ -29,12 +34,15 @@ async def put(request: web.Request) -> web.Response:
     by_index = "index" in request.query
     named = written_indexes(request)
     content = await read(request)
+    again = False
     if flag(request, "mintNewSuffix", default=False):
         if by_index:
             raise InvalidInput(
                 "a new handle has no indexes to set yet", field="mintNewSuffix", rule="parameter"
             )
-        request[HANDLE], overwrite = _minted(request[HANDLE]), False
+        key = request.headers.get(IDEMPOTENCY_KEY)
+        request[HANDLE], overwrite = _minted(request[HANDLE], actor, key), False
+        again = key is not None
     identifier = _written(request[HANDLE])
     content.check_handle(identifier, wiring.form)
     if by_index:
@@ -44,18 +52,21 @@ async def put(request: web.Request) -> web.Response:
         work = wiring.registrar.upsert(actor, identifier, values, overwrite=overwrite)
     else:
         registration = Registration(identifier, values)
-        work = _put(wiring, actor, registration, overwrite)
+        work = _put(wiring, actor, registration, overwrite, again)
     verdict = await _counted(wiring, work)
     new = verdict.added or verdict.outcome in (Outcome.CREATED, Outcome.REVIVED)
     return done(request, request[HANDLE], 201 if new else 200)
 
 
 async def _put(
-    wiring: Wiring, actor: Actor, registration: Registration, overwrite: bool
+    wiring: Wiring, actor: Actor, registration: Registration, overwrite: bool, again: bool
 ) -> Verdict:
-    """Create or revive in a group with others; what is there already is replaced on its own."""
+    """Create or revive in a group with others; what is there already is replaced on its own, or
+    confirmed where the request may be one that is sent `again`."""
     verdict = await wiring.singles.register(Wish(actor, registration, revive=True))
     if verdict.outcome in (Outcome.CREATED, Outcome.REVIVED):
+        return verdict
+    if again and verdict.outcome is Outcome.UNCHANGED:
         return verdict
     # Who may not create may still replace, and what is refused is refused with its reason.
     return await wiring.registrar.put(actor, registration, overwrite=overwrite)
@@ -99,10 +110,16 @@ def _written(handle: str) -> Identifier:
     return Identifier.parse(handle)
 
 
-def _minted(handle: str) -> str:
-    """A handle never seen, beginning with what was sent."""
-    slash = "" if "/" in handle or not handle else "/"
-    return f"{handle}{slash}{uuid.uuid4()}" if handle else ""
+def _minted(handle: str, actor: Actor, key: str | None) -> str:
+    """A handle never seen, beginning with what was sent. With an Idempotency-Key it is the same one
+    each time that this actor sends this key, so that a lost answer makes no second handle."""
+    if not handle:
+        return ""
+    slash = "" if "/" in handle else "/"
+    if key is None:
+        return f"{handle}{slash}{uuid.uuid4()}"
+    once = Once.of(actor.name, key, handle.encode())
+    return f"{handle}{slash}{uuid.uuid5(_MINTED, repr((once.actor, once.key, handle)))}"
 
 
 def _check_indexes(named: frozenset[int] | None, content: Content) -> None:

@@ -112,6 +112,22 @@ class TestMinting:
         assert uuid.UUID(handle[12:]).version == 4
         assert (await peer.get(f"/api/handles/{handle}")).told == (200, 1)
 
+    async def test_sent_again_with_its_key_it_is_the_same(self, peer: Peer) -> None:
+        path = "/api/handles/88.118.9/SN-?mintNewSuffix=true"
+
+        async def minted(key: str, values: list[Any]) -> tuple[int, str]:
+            answer = await peer.put(path, values, headers=ADMIN | {"Idempotency-Key": key})
+            return answer.status, answer.json["handle"]
+
+        status, handle = await minted("order-1", [VALUE])
+        assert status == 201
+        assert await minted("order-1", [VALUE]) == (200, handle)
+        status, other = await minted("order-2", [VALUE])
+        assert (status, other != handle) == (201, True)
+        assert (await minted("order-1", [VALUE | {"data": "else"}]))[0] == 409
+        bad = await peer.put(path, [VALUE], headers=ADMIN | {"Idempotency-Key": "é" * 300})
+        assert bad.status == 400
+
     async def test_a_prefix_alone_gets_its_slash(self, peer: Peer) -> None:
         answer = await peer.put("/api/handles/88.118.9?mintNewSuffix=true", [VALUE])
         assert (answer.status, answer.json["handle"][:9]) == (201, "88.118.9/")
