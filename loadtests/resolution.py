@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -189,7 +190,7 @@ end
 
 def _wrk(url: str, pattern: str, count: int, seconds: float, *, scattered: bool) -> Rate:
     step = f"math.random({count})" if scattered else f"i % {count} + 1"
-    script = Path("/tmp") / f"biaoshi-wrk-{time.time_ns()}.lua"
+    script = Path(tempfile.gettempdir()) / f"biaoshi-wrk-{time.time_ns()}.lua"
     script.write_text(_LUA % (step, pattern))
     try:
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--latency"]
