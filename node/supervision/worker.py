@@ -24,7 +24,7 @@ from node.wire.surface import wire
 from registry.errors import BiaoshiError
 
 # Connections that came in just before the end are still read, and their clients told to go.
-FAREWELL = 0.5  # seconds
+FAREWELL = 2.0  # seconds
 FAILED = 1
 
 log = structlog.get_logger()
