@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ from node.log import serving as log_serving
 from node.log.wiring import Tools, certified_log, open_tools
 from node.page import surface as page
 from node.recorder import Recorder, open_recorder
-from node.settings import Settings
+from node.settings import Settings, station_of
 from node.snms import surface as snms
 from node.standing import standing_keeping
 from node.uplink.client import NationalNode, NationalNodeClient
@@ -74,13 +75,21 @@ from registry.sealing import SealingKey
 from registry.template.grants import Grants
 from registry.template.templates import Templates
 from registry.upload.work import UploadWork
+from resolver.aliases import Aliases
+from resolver.breaker import Breakers
 from resolver.cache import Cache
 from resolver.chain import Chain, Link
+from resolver.discovery import Discovery
+from resolver.dns import Dns
 from resolver.elsewhere import Elsewhere
+from resolver.fallback import Fallback
 from resolver.local import LocalLink
 from resolver.records import Records
 from resolver.recursive import Bounds, RecursiveLink
 from resolver.referral import Directory, FirstOf, OwnPrefixes
+from resolver.wire_client import Station, WireClient, fixed
+from resolver.wire_directory import WireDirectory
+from resolver.zones import Zones
 
 SURFACES = (v1.SURFACE, handle_json.SURFACE, snms.SURFACE, log_serving.SURFACE, handle_json.SITE)
 
@@ -157,6 +166,8 @@ def _assemble(
     log = certified_log(settings, tools, database, session, national, _now)
     sender = Sender(database, prefixes, national, instruments) if national else None
     records = Records(lookups, cache, recorder.journal.digest)
+    servers = [station_of(one) for one in settings.dns_servers]
+    dns = Dns(servers, seconds=settings.recursion_seconds)
     local = LocalLink(catalogue, records)
     registrar = Registrar(database, form, cache.hear)
     singles = GroupCommit(partial(registrar.grant, method=Method.SINGLE))
@@ -167,6 +178,7 @@ def _assemble(
     }
     worker = Worker(database, form.sealing, works, _shift(settings, instruments))
     watcher = Watcher(database)
+    elsewhere = _recursive(settings, session, catalogue, national, redis, dns)
     wiring = Wiring(
         settings=settings,
         instruments=instruments,
@@ -208,7 +220,8 @@ def _assemble(
         gtins=Gtins(database),
         records=records,
         local=local,
-        chain=Chain([local, _recursive(settings, session, catalogue, national, redis)]),
+        chain=Chain([local, Aliases(elsewhere, local)]),
+        zones=Zones(dns, oid=settings.oid_zone, ons=settings.ons_zone),
         recorder=recorder,
         now=_now,
         uplink=sender,
@@ -292,19 +305,39 @@ def _recursive(
     catalogue: Catalogue,
     national: NationalNodeClient | None,
     redis: Redis | None,
+    dns: Dns,
 ) -> Link:
     directories: list[Directory] = [OwnPrefixes(catalogue)]
     if national is not None:
         directories.append(NationalDirectory(national, settings.secondary_prefix))
+    client, breakers = WireClient(), Breakers(time.monotonic)
+    stations = _stations(settings, dns)
+    if stations is not None:
+        seconds = settings.recursion_seconds / 2  # the rest is for whom it refers to
+        directories.append(
+            WireDirectory(client, stations, settings.secondary_prefix, breakers, seconds=seconds)
+        )
     bounds = Bounds(
         seconds=settings.recursion_seconds,
         referrals=settings.recursion_referrals,
         allow_private=settings.allow_private_addresses,
     )
-    link = RecursiveLink(session, FirstOf(directories), bounds)
+    directory = FirstOf(directories)
+    asking = RecursiveLink(session, directory, bounds, wire=client, breakers=breakers)
+    link = Fallback(asking, time.monotonic, seconds=settings.recursion_stale_seconds)
     if not settings.recursion_kept_seconds:
         return link
     return Elsewhere(link, redis, time.time, seconds=settings.recursion_kept_seconds)
+
+
+def _stations(settings: Settings, dns: Dns) -> Callable[[], Awaitable[Sequence[Station]]] | None:
+    """Where the national node answers over the wire; None where nobody has said."""
+    if settings.national_node_handle is not None:
+        return partial(fixed, Station(*station_of(settings.national_node_handle)))
+    if settings.national_node_domain is not None:
+        chance = random.SystemRandom()
+        return Discovery(dns, settings.national_node_domain, time.monotonic, chance).stations
+    return None
 
 
 def _now() -> datetime:

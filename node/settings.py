@@ -7,6 +7,7 @@ BIAOSHI_DEBUG in the environment, which are the command line's own.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
@@ -20,11 +21,10 @@ from registry.errors import InvalidIdentifier, InvalidInput
 from registry.identifier import Prefix
 
 ENVIRONMENT = "BIAOSHI_"
-LISTS = frozenset({"trusted_proxies", "own_networks", "canaries"})
+LISTS = frozenset({"trusted_proxies", "own_networks", "canaries", "log_witnesses", "dns_servers"})
 # Not settings of a node: what the command line reads when it speaks to one, or fails.
 CLIENT_VARIABLES = frozenset({"BIAOSHI_URL", "BIAOSHI_KEY", "BIAOSHI_DEBUG"})
 
-LISTS = frozenset({"trusted_proxies", "log_witnesses"})
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*(/[A-Za-z0-9._~-]+)*")
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -116,6 +116,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str | None,
         _about("Address at which the public reaches the node, for printed codes; none: as asked"),
     ] = None
+    national_node_handle: Annotated[
+        str | None,
+        _about("IP address and port of the national node's Handle protocol, asked after its URL"),
+    ] = None
+    national_node_domain: Annotated[
+        str | None,
+        _about("Domain whose SRV records (_hdl._tcp) name the national node's Handle servers"),
+    ] = None
+    dns_servers: Annotated[
+        tuple[str, ...],
+        _about("DNS servers, each an IP address with a port; none: the system's"),
+    ] = ()
+    oid_zone: Annotated[
+        str | None, _about("DNS zone through which OIDs are resolved, such as oid-res.org")
+    ] = None
+    ons_zone: Annotated[
+        str | None,
+        _about("DNS zone through which GTINs are resolved (GS1 ONS) that nobody here registered"),
+    ] = None
     trusted_proxies: Annotated[
         tuple[str, ...],
         _about("Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed"),
@@ -154,6 +173,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recursion_seconds: Annotated[
         Seconds, _about("Longest a resolution may take that asks other nodes")
     ] = 5.0
+    recursion_stale_seconds: Annotated[
+        Annotated[float, Meta(ge=0, le=86_400)],
+        _about("How old an answer of another node may be that is told, marked, while it fails"),
+    ] = 3600.0
     recursion_referrals: Annotated[
         Annotated[int, Meta(ge=1, le=16)], _about("Referrals followed for one resolution")
     ] = 4
@@ -191,6 +214,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             Prefix.secondary(self.secondary_prefix)
         except InvalidIdentifier as error:
             raise ValueError(f"secondary_prefix: {error.detail}") from None
+        if self.national_node_handle is not None:
+            _check_station("national_node_handle", self.national_node_handle)
+        for server in self.dns_servers:
+            _check_station("dns_servers", server)
         if (self.national_node_url is None) != (self.national_node_key_file is None):
             raise ValueError("national_node_url and national_node_key_file go together")
         if self.workers and self.handle_port == 0:
@@ -199,6 +226,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("log_keys_folder and log_origin go together")
         if self.log_origin is not None and not _ORIGIN.fullmatch(self.log_origin):
             raise ValueError("log_origin: a host and a path, without scheme, blanks or plus signs")
+
+
+def station_of(text: str) -> tuple[str, int]:
+    """Address and port of `192.0.2.1:2641` or `[2001:db8::1]:2641`. Raises ValueError."""
+    address, _, port = text.rpartition(":")
+    address = address.removeprefix("[").removesuffix("]")
+    ipaddress.ip_address(address)
+    if not 0 < int(port) < 65536:
+        raise ValueError("no port")
+    return address, int(port)
+
+
+def _check_station(name: str, text: str) -> None:
+    try:
+        station_of(text)
+    except ValueError:
+        raise ValueError(f"{name}: an IP address and a port, such as 192.0.2.1:2641") from None
 
 
 def load(file: Path | None, environment: Mapping[str, str]) -> Settings:

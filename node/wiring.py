@@ -44,6 +44,7 @@ from registry.template.templates import Templates
 from resolver.chain import Chain
 from resolver.local import LocalLink
 from resolver.records import Records
+from resolver.zones import Zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Wiring:
     gtins: Gtins
     records: Records  # as anyone may read them
     local: LocalLink  # this node's own records alone
+    zones: Zones  # OIDs and GTINs through the DNS
     chain: Chain  # the local link, then recursion
     recorder: Recorder  # of resolutions
     now: Callable[[], datetime]

@@ -141,7 +141,9 @@ class Elsewhere:
         self._size -= len(text)
 
     def _lifetime(self, answer: Answer | None) -> float:
-        """Seconds for which an answer may be kept."""
+        """Seconds for which an answer may be kept. One that is stale already is not."""
+        if answer is not None and answer.stale:
+            return 0.0
         if answer is None or answer.outcome is Outcome.NOT_FOUND:
             return min(NEGATIVE_SECONDS, self._seconds)
         values = _values.decode(answer.values)

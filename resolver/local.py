@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import msgspec
 
 from registry.identifier import Identifier, bare_prefix
-from registry.prefix.prefix import Holding
+from registry.prefix.prefix import Holding, Routing
 from registry.record.catalogue import Catalogue
 from registry.record.typed_data import Admin
 from registry.record.value import Data, Value
 from resolver.query import Answer, Outcome, Query, Source, select
 from resolver.records import Records
+from resolver.wire.code import Transport
+from resolver.wire.site import QUERY, WireInterface, WireServer, WireSite
+from resolver.wire.typed import site_from_wire
 
 PREFIX_RECORDS = "0.NA"
-FIRST_ADMIN_INDEX = 100
+SITE_INDEX, FIRST_ADMIN_INDEX = 1, 100
 
 
 class LocalLink:
@@ -22,6 +27,11 @@ class LocalLink:
     def __init__(self, catalogue: Catalogue, records: Records) -> None:
         self._catalogue = catalogue
         self._records = records
+        self._site: WireSite | None = None
+
+    def announce(self, site: WireSite) -> None:
+        """Name this node's own site in the records of the prefixes that live here."""
+        self._site = site
 
     async def resolve(self, query: Query) -> Answer | None:
         if query.identifier.canonical_prefix == PREFIX_RECORDS:
@@ -75,7 +85,7 @@ class LocalLink:
         )
 
     async def _prefix_record(self, query: Query) -> Answer | None:
-        """What this node itself says of a prefix: who administers it."""
+        """What this node itself says of a prefix: who serves it, and who administers it."""
         prefix = bare_prefix(query.identifier.suffix)
         if prefix is None:
             return None
@@ -83,13 +93,34 @@ class LocalLink:
         found = await self._catalogue.find(Identifier(prefix.text, "-"))
         if found.holding is None:
             return None
-        outcome, values = select(query, _administrators(found.holding))
+        said = [*_sites(found.holding, self._site), *_administrators(found.holding)]
+        outcome, values = select(query, said)
         return Answer(outcome, Source.LOCAL, query.identifier.text, values)
 
 
 def _absent(query: Query, known: bool, prefix_id: int) -> Answer:
     outcome = Outcome.WITHDRAWN if known else Outcome.NOT_FOUND
     return Answer(outcome, Source.LOCAL, query.identifier.text, prefix_id=prefix_id)
+
+
+def _sites(holding: Holding, own: WireSite | None) -> list[Value]:
+    """Our site where the records live here, else the enterprise's own resolver."""
+    site = own if holding.hosted else None
+    if holding.routing is not None:
+        site = _site_of(holding.routing)
+    if site is None:
+        return []
+    data = Data("site", site_from_wire(site))
+    return [Value(index=SITE_INDEX, type="HS_SITE", data=data, ttl=86_400)]
+
+
+def _site_of(routing: Routing) -> WireSite:
+    interfaces = tuple(
+        WireInterface(QUERY, Transport[listener.protocol.value], listener.port)
+        for listener in routing.listeners
+    )
+    address = ipaddress.ip_address(routing.address).packed.rjust(16, b"\0")
+    return WireSite(servers=(WireServer(1, address, b"", interfaces),))
 
 
 def _administrators(holding: Holding) -> list[Value]:

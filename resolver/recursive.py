@@ -1,4 +1,5 @@
-"""The link to identifiers that live elsewhere: follow referrals to the service that answers.
+"""The link to identifiers that live elsewhere: follow referrals to the service that answers, over
+its Handle JSON API or over the Handle wire protocol.
 
 Bounded in time, in the number of referrals followed and of services tried, and in the size of an
 answer. No directory and no service is asked twice for one query, so a loop ends.
@@ -7,6 +8,7 @@ answer. No directory and no service is asked twice for one query, so a loop ends
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +20,13 @@ from registry.errors import InvalidRouting, RemoteUnavailable, TooLarge
 from registry.identifier import Identifier, to_url_path
 from registry.prefix.prefix import Routing
 from registry.record.value import MAX_VALUES, Value
+from resolver.breaker import Breakers
 from resolver.query import Answer, Outcome, Query, Source, select
 from resolver.referral import Directory, Referral, Service
+from resolver.wire.code import ResponseCode
+from resolver.wire.octets import Malformed
+from resolver.wire.typed import stored
+from resolver.wire_client import Station, Told, WireClient
 
 MAX_ANSWER = 1024 * 1024  # bytes
 FOUND, NOT_FOUND, VALUES_NOT_FOUND = 1, 100, 200
@@ -45,14 +52,23 @@ class _Remote(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RecursiveLink:
-    """Asks a directory who answers, and that service over its Handle JSON API."""
+    """Asks a directory who answers, and that service. One that has failed several times in a row is
+    left alone for a while."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, directory: Directory, bounds: Bounds
+        self,
+        session: aiohttp.ClientSession,
+        directory: Directory,
+        bounds: Bounds,
+        *,
+        wire: WireClient | None = None,
+        breakers: Breakers | None = None,
     ) -> None:
         self._session = session
         self._directory = directory
         self._bounds = bounds
+        self._wire = wire or WireClient()
+        self._breakers = Breakers(time.monotonic) if breakers is None else breakers
 
     async def resolve(self, query: Query) -> Answer | None:
         """None where nobody is known to answer; RemoteUnavailable where those known do not."""
@@ -95,17 +111,17 @@ class RecursiveLink:
     ) -> Answer:
         """The answer of the first service that gives one. Each may use its share of the time."""
         problem = "it speaks no protocol this node knows"
-        candidates = [service for service in services if service.http_url is not None]
+        candidates = [service for service in services if service.url is not None]
         candidates = candidates[: self._bounds.services]
         for left, service in zip(range(len(candidates), 0, -1), candidates, strict=True):
-            url = service.http_url
+            url = service.url
             if url is None or url in via:
                 continue
             via.append(url)
             seconds = (end - asyncio.get_running_loop().time()) * SHARE / left
             try:
                 self._check_address(service)
-                return await self._fetch(query, url, tuple(via), seconds)
+                return await self._guarded(query, service, url, tuple(via), seconds)
             except RemoteUnavailable as error:
                 problem = error.detail
         raise RemoteUnavailable(
@@ -113,6 +129,45 @@ class RecursiveLink:
             field="handle",
             rule="remote-unavailable",
         )
+
+    async def _guarded(
+        self, query: Query, service: Service, url: str, via: tuple[str, ...], seconds: float
+    ) -> Answer:
+        """The service's answer, unless it has failed too often. Raises RemoteUnavailable."""
+        if not self._breakers.admits(url):
+            raise RemoteUnavailable("it has failed several times and is left alone for a while")
+        try:
+            if service.http_url is not None:
+                answer = await self._fetch(query, service.http_url, via, seconds)
+            else:
+                answer = await self._consult(query, service, via, seconds)
+        except RemoteUnavailable:
+            self._breakers.failed(url)
+            raise
+        except BaseException:
+            self._breakers.left(url)
+            raise
+        self._breakers.succeeded(url)
+        return answer
+
+    async def _consult(
+        self, query: Query, service: Service, via: tuple[str, ...], seconds: float
+    ) -> Answer:
+        """The answer over the wire."""
+        listener = service.wire_listener
+        assert listener is not None  # else it would have no URL
+        station = Station(service.address, listener.port, listener.protocol)
+        told = await self._wire.resolve(station, query.identifier.text, seconds)
+        text = query.identifier.text
+        if told.code is ResponseCode.HANDLE_NOT_FOUND:
+            return Answer(Outcome.NOT_FOUND, Source.RECURSIVE, text, via=via)
+        if told.code is ResponseCode.VALUES_NOT_FOUND:
+            return Answer(Outcome.NO_VALUES, Source.RECURSIVE, text, via=via)
+        if told.code is not ResponseCode.SUCCESS:
+            raise RemoteUnavailable(f"it answers with response code {int(told.code)}")
+        _check_handle(query.identifier, told.handle)
+        outcome, values = _selected(query, _public(told))
+        return Answer(outcome, Source.RECURSIVE, text, values, via=via)
 
     def _check_address(self, service: Service) -> None:
         """A referral must not lead this node into its own network."""
@@ -130,10 +185,7 @@ class RecursiveLink:
         if remote.response_code not in (FOUND, VALUES_NOT_FOUND):
             raise RemoteUnavailable(f"it answers with response code {remote.response_code}")
         _check_handle(query.identifier, remote.handle)
-        try:
-            outcome, text = select(query, _values(remote))
-        except TooLarge as error:
-            raise RemoteUnavailable(f"its record is too large: {error.detail}") from None
+        outcome, text = _selected(query, _values(remote))
         return Answer(outcome, Source.RECURSIVE, query.identifier.text, text, via=via)
 
     async def _get(self, url: URL, seconds: float) -> bytes:
@@ -176,6 +228,24 @@ def _values(remote: _Remote) -> list[Value]:
     except msgspec.ValidationError:
         raise RemoteUnavailable("its values are not handle values") from None
     return [value for value in values if len(value.permissions) == 4 and value.public]
+
+
+def _public(told: Told) -> list[Value]:
+    """The public values of an answer over the wire."""
+    if len(told.values) > MAX_VALUES:
+        raise RemoteUnavailable(f"its record has more than {MAX_VALUES} values")
+    try:
+        values = [stored(value) for value in told.values]
+    except Malformed as error:
+        raise RemoteUnavailable(f"its values are not handle values: {error.detail}") from None
+    return [value for value in values if value.public]
+
+
+def _selected(query: Query, values: list[Value]) -> tuple[Outcome, str]:
+    try:
+        return select(query, values)
+    except TooLarge as error:
+        raise RemoteUnavailable(f"its record is too large: {error.detail}") from None
 
 
 def _check_handle(asked: Identifier, told: str | None) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from registry.errors import NationalNodeUnavailable
 from registry.identifier import Identifier
 from registry.prefix.prefix import Listener, PrefixState, Routing
 from registry.prefix.prefix import Protocol as Wire
 from registry.record.catalogue import Catalogue
+from resolver.wire_client import Station
 
 IN_SERVICE = (PrefixState.ACTIVE, PrefixState.STOPPED)
 
@@ -35,6 +37,23 @@ class Service:
                 host = f"[{self.address}]" if v6 else self.address
                 return f"http://{host}:{listener.port}"
         return None
+
+    @property
+    def wire_listener(self) -> Listener | None:
+        """Where it answers over the Handle wire protocol: by TCP where it does, else by UDP."""
+        for protocol in (Wire.TCP, Wire.UDP):
+            for listener in self.listeners:
+                if listener.protocol is protocol:
+                    return listener
+        return None
+
+    @property
+    def url(self) -> str | None:
+        """Names the way it is asked, by HTTP where it can be; None where there is none."""
+        listener = self.wire_listener
+        if self.http_url is not None or listener is None:
+            return self.http_url
+        return Station(self.address, listener.port, listener.protocol).url
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +93,22 @@ class OwnPrefixes:
 
 
 class FirstOf:
-    """Directories in the order in which they are asked."""
+    """Directories in the order in which they are asked. Where one does not answer, those after it
+    may know; if they don't, it is told that it did not."""
 
     def __init__(self, directories: Sequence[Directory]) -> None:
         self._directories = tuple(directories)
 
     async def refer(self, identifier: Identifier, at: str | None) -> Referral | None:
+        silent: NationalNodeUnavailable | None = None
         for directory in self._directories:
-            referral = await directory.refer(identifier, at)
+            try:
+                referral = await directory.refer(identifier, at)
+            except NationalNodeUnavailable as error:
+                silent = error
+                continue
             if referral is not None:
                 return referral
+        if silent is not None:
+            raise silent
         return None

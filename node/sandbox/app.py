@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from node.sandbox.controls import Controls
-from node.sandbox.foreign import ForeignNode
+from node.sandbox.foreign import Conduct, ForeignNode
 from node.sandbox.foreign_records import EXAMPLE, PREFIX
 from node.sandbox.gate import Gate
 from node.sandbox.listener import MAX_BODY, Listener
@@ -20,8 +20,10 @@ from node.sandbox.prefixes import Prefixes
 from node.sandbox.referral import Referrals
 from node.sandbox.settings import KnownNode, SandboxSettings
 from node.sandbox.store import SandboxStore
+from node.sandbox.wire import PREFIX_RECORDS, WireListener, foreign_record, prefix_record
 from node.sandbox.witness import WitnessDesk
 from node.uplink.messages import CodeSystem, IpType, Protocol, RoutingItem, ServicePort
+from resolver.wire.value import WireValue
 
 MANAGEMENT_HOST = "127.0.0.1"
 
@@ -33,6 +35,7 @@ class RunningSandbox(msgspec.Struct, frozen=True, kw_only=True):
     management_url: str
     foreign_url: str  # another city's node; Handle JSON below /api/handles/
     foreign_example: str  # an identifier it answers for
+    station: tuple[str, int]  # the national node over the Handle wire protocol
     witness_key: str  # verifier key with which the national node cosigns checkpoints
     resources: AsyncExitStack
 
@@ -56,6 +59,7 @@ async def start_sandbox(
             resources, foreign.application, settings.host, settings.foreign_port
         )
         known = (_foreign_node(settings, foreign_at.port), *settings.known_nodes)
+        station = await _wire(resources, settings, known, store, controls, clock)
 
         def make_national() -> web.Application:
             return national_application(settings, known, store, controls, witness, clock)
@@ -70,6 +74,7 @@ async def start_sandbox(
             management_url=management_at.url,
             foreign_url=foreign_at.url,
             foreign_example=EXAMPLE,
+            station=station,
             witness_key=str(witness.verifier),
             resources=resources.pop_all(),
         )
@@ -90,6 +95,33 @@ def national_application(
     app.add_routes(Referrals(settings.applications, known, store, controls, clock).routes())
     app.add_routes(witness.routes())
     return app
+
+
+async def _wire(
+    resources: AsyncExitStack,
+    settings: SandboxSettings,
+    known: tuple[KnownNode, ...],
+    store: SandboxStore,
+    controls: Controls,
+    clock: Callable[[], float],
+) -> tuple[str, int]:
+    """The foreign node and the national one over the Handle wire protocol: the latter's address.
+    The national node's own conduct there is always honest."""
+    foreign = WireListener(foreign_record, settings.host, 0, lambda: controls.foreign)
+    await foreign.up()
+    resources.push_async_callback(foreign.down)
+    referrals = Referrals(settings.applications, known, store, controls, clock)
+
+    def find(handle: str) -> tuple[WireValue, ...] | None:
+        if not handle.upper().startswith(PREFIX_RECORDS):
+            return None
+        services = referrals.services(handle[len(PREFIX_RECORDS) :])
+        return (prefix_record(services, foreign.port, handle),) if services else None
+
+    national = WireListener(find, settings.host, settings.handle_port, Conduct)
+    await national.up()
+    resources.push_async_callback(national.down)
+    return settings.host, national.port
 
 
 async def _listen(

@@ -55,6 +55,11 @@ class Referrals:
             return None
         return Referral(identifier=identifier, prefix=prefix, next=our_url + path)
 
+    def services(self, prefix: str) -> tuple[RoutingItem, ...]:
+        """Who answers for a prefix; nobody where it is not known."""
+        referral = self._referral(prefix)
+        return () if referral is None else referral.services
+
     def _referral(self, identifier: str) -> Referral | None:
         prefix = _prefix(identifier)
         services = self._filed(prefix)

@@ -45,6 +45,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"  # for the national node and the foreign one
     port: int = 0  # 0 takes any free port, for all three
     foreign_port: int = 0
+    handle_port: int = 0  # of the national node's Handle wire protocol
     management_port: int = 0  # always on 127.0.0.1
     # IP address that referrals name for the foreign node; needed where `host` is a wildcard.
     foreign_ip: str = ""

@@ -8,8 +8,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from metrics.journal.entry import Outcome as Entry
 from metrics.journal.entry import Surface
 from node.http.staleness import staleness
+from node.recorder import outcome_of
 from node.v1.operation import Call, Operation, Reply
 from node.v1.types import Limit, Moment, moment_of
 from registry import errors
@@ -20,7 +22,7 @@ from registry.errors import IdentifierGone, IdentifierNotFound, NotAuthenticated
 from registry.gs1.gtin import GtinNotFound
 from registry.identifier import Identifier, System
 from registry.record.value import Value
-from registry.spelling import recognise
+from registry.spelling import Recognised, recognise
 from resolver.query import MAX_FILTERS, Answer, Outcome, Query, Source
 
 TAG = "Resolution"
@@ -72,6 +74,9 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 async def resolved(call: Call) -> Reply:
+    by_name = await _by_name(call)
+    if by_name is not None:
+        return _reply(call, by_name)
     query = Query(
         await _meant(call),
         anonymous(call.actor.request_id),  # what anyone may read: a key shows no more here
@@ -91,6 +96,35 @@ async def audited(call: Call) -> Reply:
     async with call.wiring.database.connection() as connection:
         entries = await access.audit_trail(connection, before=before, limit=call.query.limit)
     return Reply(entries)
+
+
+async def _by_name(call: Call) -> Answer | None:
+    """The answer for what is resolved through the DNS: OIDs, and GTINs that nobody here
+    registered. Noted as OID/1.2.156 or GS1/06901234567892."""
+    recognised, wiring = recognise(call.path["handle"]), call.wiring
+    if recognised.identifier is not None or not wiring.zones.has(recognised.system):
+        return None
+    if recognised.system is System.GS1 and await _registered(call, recognised):
+        return None
+    noted = Identifier(recognised.system, recognised.text)
+    expect = partial(wiring.recorder.expect, call.request, Surface.V1, noted, call.actor)
+    try:
+        answer = await wiring.zones.resolve(recognised)
+    except errors.BiaoshiError as error:
+        expect(outcome_of(error), recursive=True)
+        raise
+    expect(Entry.of(answer.outcome), recursive=True)
+    if call.request.method == "GET":
+        wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
+    return answer
+
+
+async def _registered(call: Call, recognised: Recognised) -> bool:
+    try:
+        await call.wiring.gtins.identifier(recognised)
+    except errors.NotFound:
+        return False
+    return True
 
 
 async def _meant(call: Call) -> Identifier:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from metrics.journal.client import Caller
 from registry.access.actor import Actor
 from registry.handshake.handshakes import Session
 from resolver.wire.code import OpFlag, ResponseCode
@@ -21,6 +22,7 @@ class Line:
     address: str
     udp: bool = False
     actor: Actor | None = None
+    caller: Caller | None = None  # who it is to the journal, once that was asked
     challenge: int = 0  # the last one of a login, for clients that choose session ids themselves
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metrics.journal.client import Caller
 from metrics.journal.entry import Flag, Outcome, Surface
 from node.recorder import owns
 from node.wiring import Wiring
@@ -52,9 +53,12 @@ class Noting:
         """What stands for an identifier in the journal."""
         return self._journal.digest(identifier.canonical(self._wiring.settings.case_sensitive))
 
-    def ready(self, digest: bytes, address: str, outcome: Outcome, prefix_id: int) -> None:
-        """An anonymous resolution was answered with what was ready. Wire clients have no agent."""
-        caller = self._clientele.caller(address, None)
+    def caller(self, address: str) -> Caller:
+        """An anonymous client. Wire clients have no agent."""
+        return self._clientele.caller(address, None)
+
+    def ready(self, digest: bytes, caller: Caller, outcome: Outcome, prefix_id: int) -> None:
+        """An anonymous resolution was answered with what was ready."""
         self._journal.note(digest, caller, outcome, Surface.WIRE, prefix_id=prefix_id)
 
     def count_ready(self, found: int, empty: int) -> None:

@@ -24,7 +24,7 @@ from resolver.cache import Cache, Held
 from resolver.query import MAX_FILTERS, Query
 from resolver.wire.body import ResolutionRequest, Text, Values
 from resolver.wire.code import OpCode, OpFlag, ResponseCode
-from resolver.wire.message import MAJOR, NEWEST
+from resolver.wire.message import MAJOR, NEWEST, OLDEST
 from resolver.wire.typed import to_wire
 
 MAX_OCTETS = 64 << 20  # of bodies held, requests and answers
@@ -34,6 +34,7 @@ _HEAD = struct.Struct(">BBBBIIIIIIIHBBII")  # envelope and header
 _NOTHING = b"\0\0\0\0"  # the length of no credential
 _PUBL, _STANDARD, _REPEATED = int(OpFlag.PUBL), int(STANDARD), int(REPEATED)
 _SPECIAL = int(OpFlag.CERT | OpFlag.ENCR | OpFlag.RRDG)
+_RESOLUTION = int(OpCode.RESOLUTION)
 _ALWAYS = int(OpFlag.AUTH | OpFlag.RECU)
 
 
@@ -43,7 +44,9 @@ class Made(msgspec.Struct, frozen=True, gc=False):
     key: str  # of the record in the cache
     held: Held
     code: int
-    body: bytes
+    found: bool
+    size: int  # of the body alone
+    tail: bytes  # the body and the length of no credential
     digest: bytes  # of the identifier, for the journal
 
 
@@ -59,7 +62,7 @@ class Ready:
         self._size = 0
         self._found = 0
         self._empty = 0
-        self._last: tuple[Made, str] | None = None
+        self._last: tuple[Made, Line] | None = None
 
     @property
     def size(self) -> int:
@@ -75,7 +78,7 @@ class Ready:
             opcode, _, flags, _, _, _, expiration, body_length,
         ) = _HEAD.unpack_from(octets)  # fmt: skip
         if (
-            opcode != OpCode.RESOLUTION
+            opcode != _RESOLUTION
             or major != MAJOR
             or mixed & 0xFC
             or flags & _SPECIAL
@@ -89,40 +92,42 @@ class Ready:
         made = self._find(octets[_HEAD.size : end])
         if made is None:
             return None
-        self._last = (made, line.address)
+        self._last = (made, line)
         wanted = suggested if mixed else minor
-        body = made.body
         head = _HEAD.pack(
             MAJOR,
-            min(wanted, NEWEST) or 1,
+            (wanted if wanted < NEWEST else NEWEST) or OLDEST,
             MAJOR,
             NEWEST,
             session,
             request,
             0,
-            28 + len(body),
-            OpCode.RESOLUTION,
+            28 + made.size,
+            _RESOLUTION,
             made.code,
             flags & _REPEATED | _ALWAYS,
             SITE_SERIAL,
             0,
             0,
             expiration,
-            len(body),
+            made.size,
         )
-        return head + body + _NOTHING
+        return head + made.tail
 
     def told(self) -> None:
         """The answer that was just given has been handed to the transport."""
         if self._last is None:
             return
-        made, address = self._last
+        made, line = self._last
         self._last = None
-        found = made.code == ResponseCode.SUCCESS
-        self._found += found
-        self._empty += not found
-        outcome = Entry.FOUND if found else Entry.NO_VALUES
-        self._noting.ready(made.digest, address, outcome, made.held.prefix_id)
+        if line.caller is None:
+            line.caller = self._noting.caller(line.address)
+        if made.found:
+            self._found += 1
+            self._noting.ready(made.digest, line.caller, Entry.FOUND, made.held.prefix_id)
+        else:
+            self._empty += 1
+            self._noting.ready(made.digest, line.caller, Entry.NO_VALUES, made.held.prefix_id)
 
     def count(self) -> None:
         """Bring the counters up to date."""
@@ -171,7 +176,8 @@ class Ready:
             answer = Values(asked.handle, tuple(to_wire(value) for value in values)).build()
         else:
             code, answer = int(ResponseCode.VALUES_NOT_FOUND), Text("").build()
-        made = Made(held.key, held, code, answer, self._noting.digest(identifier))
+        digest = self._noting.digest(identifier)
+        made = Made(held.key, held, code, bool(values), len(answer), answer + _NOTHING, digest)
         if len(answer) <= LARGEST:
             self._made[body] = made
             self._size += _cost(body, made)
@@ -186,4 +192,4 @@ class Ready:
 
 
 def _cost(body: bytes, made: Made) -> int:
-    return len(body) + len(made.body) + OVERHEAD
+    return len(body) + made.size + OVERHEAD

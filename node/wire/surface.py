@@ -76,7 +76,9 @@ async def wire(wiring: Wiring, *, shared: bool = False) -> AsyncIterator[Open | 
 async def _parts(wiring: Wiring, port: int) -> Parts:
     handshakes = Handshakes(wiring.database, wiring.form.sealing, os.urandom)
     key = await handshakes.server_key()
-    return Parts(wiring, handshakes, key, _site(wiring, key, port).build(), os.urandom)
+    site = _site(wiring, key, port)
+    wiring.local.announce(site)
+    return Parts(wiring, handshakes, key, site.build(), os.urandom)
 
 
 def _site(wiring: Wiring, key: rsa.RSAPrivateKey, port: int) -> WireSite:
@@ -85,6 +87,8 @@ def _site(wiring: Wiring, key: rsa.RSAPrivateKey, port: int) -> WireSite:
     both = ADMIN | QUERY
     public = key.public_key().public_numbers()
     udp = both if settings.handle_udp_administration else QUERY
+    # A port that is taken as it comes is nothing to announce.
+    http = (WireInterface(both, Transport.HTTP, settings.port),) if settings.port else ()
     return WireSite(
         serial=SITE_SERIAL,
         attributes=(("desc", f"Biaoshi {settings.secondary_prefix}"),),
@@ -96,7 +100,7 @@ def _site(wiring: Wiring, key: rsa.RSAPrivateKey, port: int) -> WireSite:
                 (
                     WireInterface(both, Transport.TCP, port),
                     WireInterface(udp, Transport.UDP, port),
-                    WireInterface(both, Transport.HTTP, settings.port),
+                    *http,
                 ),
             ),
         ),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
+from typing import cast
 
 from node.wire.address import plain
 from node.wire.call import Junk, Line
@@ -96,14 +97,12 @@ class Connection(asyncio.Protocol):
         self._queue: deque[tuple[Envelope, bytes]] = deque()
         self._working = False
         self._closing = False
-        self._room = asyncio.Event()
-        self._room.set()
+        self._room: asyncio.Event | None = None  # where the client has not taken what it was sent
         self._heard = connections.clock()
         self._stuck: float | None = None  # since when the client takes no answers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         peer = transport.get_extra_info("peername")
         self._line = Line(plain(peer[0]) if peer else "")
         transport.set_write_buffer_limits(high=HIGH_WATER)
@@ -113,11 +112,15 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
         self._queue.clear()
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
         self._connections.leave(self, self._line.address)
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._connections.clock()
+        # Nearly always what comes is one whole request, and its answer is ready.
+        if not self._buffer and not self._working and self._ready(data):
+            return
         buffer = self._buffer + data if self._buffer else data
         at = 0
         while not self._closing:
@@ -130,12 +133,14 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._stuck = self._connections.clock()
-        self._room.clear()
+        self._room = asyncio.Event()
         self._hold()
 
     def resume_writing(self) -> None:
         self._stuck = None
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
+            self._room = None
         if not self._working:
             self._read_on()
 
@@ -174,13 +179,8 @@ class Connection(asyncio.Protocol):
         return end if end <= len(buffer) else None
 
     def _take(self, octets: bytes) -> None:
-        if not self._working:
-            answer = self._connections.ready.answer(octets, self._line)
-            if answer is not None:
-                assert self._transport is not None
-                self._transport.write(answer)
-                self._connections.ready.told()
-                return
+        if not self._working and self._ready(octets):
+            return
         envelope = Envelope.parse(octets)
         self._queue.append((envelope, octets[ENVELOPE.size :]))
         if len(self._queue) >= MAX_QUEUED:
@@ -188,6 +188,16 @@ class Connection(asyncio.Protocol):
         if not self._working:
             self._working = True
             self._connections.work(self)
+
+    def _ready(self, octets: bytes) -> bool:
+        """Answer with what is ready, if it is."""
+        answer = self._connections.ready.answer(octets, self._line)
+        if answer is None or self._closing:
+            return False
+        assert self._transport is not None
+        self._transport.write(answer)
+        self._connections.ready.told()
+        return True
 
     def _refuse(self, error: Malformed) -> None:
         """After what is no message nobody knows where the next one begins."""
@@ -202,7 +212,8 @@ class Connection(asyncio.Protocol):
     async def _send(self, answer: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(answer)
-        await self._room.wait()
+        if self._room is not None:
+            await self._room.wait()
 
     def _hold(self) -> None:
         if self._transport is not None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from node.wire.address import plain
 from node.wire.call import Junk, Line
@@ -41,7 +41,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self._known: dict[str, Line] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
+        self._transport = cast(asyncio.DatagramTransport, transport)  # uvloop's is no subclass
 
     def datagram_received(self, data: bytes, addr: Peer) -> None:
         line = self._known.get(addr[0]) or self._meet(addr[0])

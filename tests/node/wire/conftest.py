@@ -6,11 +6,18 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
+import uvloop
 
 from node.settings import Settings
 from node.wire.surface import wire
 from tests.node.live import Live
 from tests.node.wire.peer import Peer, furnish
+
+
+@pytest.fixture(scope="session")
+def event_loop_policy() -> uvloop.EventLoopPolicy:
+    """The loop that serves in production: its transports are not asyncio's."""
+    return uvloop.EventLoopPolicy()
 
 
 @pytest.fixture

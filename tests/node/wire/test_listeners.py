@@ -33,6 +33,10 @@ async def alive(peer: Peer) -> None:
         assert (await peer.resolve(HANDLE, udp=udp)).response_code == ResponseCode.SUCCESS
 
 
+async def test_the_loop_is_the_one_that_serves() -> None:
+    assert type(asyncio.get_running_loop()).__module__.startswith("uvloop")
+
+
 async def test_pipelined_requests_are_answered_in_order(seeded: Peer) -> None:
     """Whether their answers are ready or not: creations in between wait for proofs."""
     messages = [
