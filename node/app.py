@@ -52,6 +52,7 @@ from registry.database import Database, connect
 from registry.enterprise.enterprises import Enterprises
 from registry.enterprise.related_party import RelatedParties
 from registry.gs1.gtins import Gtins
+from registry.importing.imports import Imports
 from registry.job.block import BlockWork
 from registry.job.job import JobKind
 from registry.job.jobs import Jobs
@@ -207,6 +208,7 @@ def _assemble(
         grants=Grants(database, once, _now),
         registrar=registrar,
         bulk=bulk,
+        imports=Imports(database, form),
         changes=Changes(database, form, cache.hear),
         singles=singles,
         jobs=Jobs(database, once, form, worker.wake),

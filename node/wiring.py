@@ -25,6 +25,7 @@ from registry.database import Database
 from registry.enterprise.enterprises import Enterprises
 from registry.enterprise.related_party import RelatedParties
 from registry.gs1.gtins import Gtins
+from registry.importing.imports import Imports
 from registry.job.jobs import Jobs
 from registry.job.report import Reports
 from registry.job.watcher import Watcher
@@ -70,6 +71,7 @@ class Wiring:
     grants: Grants
     registrar: Registrar
     bulk: Bulk
+    imports: Imports
     changes: Changes  # of many records at once
     singles: GroupCommit  # registrations that arrive one by one
     jobs: Jobs

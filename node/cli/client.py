@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -149,6 +149,25 @@ class NodeClient:
             with file.open("wb") as stream:
                 async for piece in response.content.iter_chunked(PIECE):
                     stream.write(piece)
+
+    async def stream(
+        self, path: str, file: Path, media: str, **query: str
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """POST a file as it is, however long that takes, and yield the lines of the answer, which
+        come while it is being sent."""
+        url = URL(self.base_url + path, encoded=True).extend_query(query)
+        with file.open("rb") as content:
+            async with self._answer(
+                "POST",
+                url,
+                data=content,
+                headers={"Content-Type": media},
+                timeout=_patient(self._timeout),
+            ) as response:
+                if response.status != 200:
+                    _read(response.status, await response.read(), self.base_url)
+                async for line in response.content:
+                    yield msgspec.json.decode(line)
 
     @asynccontextmanager
     async def _answer(

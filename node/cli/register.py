@@ -28,6 +28,7 @@ from registry.prefix.prefix import PrefixState
 
 OUTCOMES = {
     "created": "新增 created",
+    "imported": "导入 imported",
     "unchanged": "内容一致 unchanged",
     "revived": "恢复 revived",
     "amended": "变更 amended",

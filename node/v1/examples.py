@@ -134,6 +134,11 @@ BODIES: Final[Mapping[str, Any]] = {
     "withdrawIdentifiers": [{"handle": "88.118.1/SN-00000001"}],
     "putGtin": {"prefix": "88.118.1"},
     "resolveBatch": {"handles": ["88.118.1/SN-00000001", "hdl:88.118.1/SN-00000002"]},
+    "importIdentifiers": {
+        "handle": "88.118.1/SN-00000009",
+        "values": _VALUES,
+        "registered_at": "2024-05-06T07:08:09Z",
+    },
     "putIdentifier": {"values": _VALUES},
     "changeIdentifier": {
         "values": [{"index": 3, "type": "INSPECTED", "data": "2026-03-02"}],

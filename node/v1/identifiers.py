@@ -28,6 +28,7 @@ from registry.errors import (
     RevisionMismatch,
 )
 from registry.identifier import Identifier
+from registry.importing.store import Origin
 from registry.record.bulk import Terms
 from registry.record.catalogue import View
 from registry.record.creation import Wish
@@ -47,14 +48,16 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     remove: list[int] = []
 
 
-class Record(msgspec.Struct, frozen=True):
-    """A record with what its reader may see of it."""
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A record with what its reader may see of it. `imported` tells where it was registered, if
+    that was not here."""
 
     handle: str
     revision: int
     registered_at: datetime
     batch: int
     values: tuple[Value, ...]
+    imported: Origin | None = None
 
 
 class ListOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +121,7 @@ async def shown(call: Call) -> Reply:
         registered_at=view.registered_at,
         batch=view.row.batch_id,
         values=view.listed,
+        imported=await call.wiring.catalogue.origin(view.row.batch_id),
     )
     return Reply(record, headers={"ETag": etag})
 

@@ -27,6 +27,7 @@ from metrics.instruments import Instruments
 from node.http import body as bodies
 from node.http.edge import REQUEST_ID
 from node.http.problem import Problem, problem_of
+from node.v1.import_item import ImportLine
 from node.v1.operation import Call
 from node.v1.templated import TemplatedLine
 from registry.database import is_away
@@ -92,6 +93,7 @@ class Chunk:
     lines: dict[str, list[Line]] = field(default_factory=dict)
     templated: list[TemplatedLine] = field(default_factory=list)
     changes: list[tuple[int, Change]] = field(default_factory=list)
+    imports: list[ImportLine] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
     count: int = 0
     size: int = 0

@@ -11,7 +11,7 @@ import asyncpg
 
 from registry.database import Connection
 from registry.prefix.prefix import Hosting
-from registry.record.store import Row, row_of
+from registry.record.store import REGISTERED_AT, Row, row_of
 
 
 class Glimpse(NamedTuple):
@@ -29,8 +29,9 @@ async def find(
     """What the public view of each prefix and suffix needs. Private values come with a template
     alone, whose items may have become public since."""
     records = await connection.fetch(
-        """SELECT p.hosting, i.batch_id, p.prefix_id, i.revision, i.suffix,
-                  i.suffix_shown, i.public_values, i.template_id, t.generation, b.registered_at,
+        f"""SELECT p.hosting, i.batch_id, p.prefix_id, i.revision, i.suffix,
+                  i.suffix_shown, i.public_values, i.template_id, t.generation,
+                  {REGISTERED_AT} AS registered_at,
                   CASE WHEN i.template_id IS NOT NULL THEN i.private_values END AS private_values
              FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted(prefix, suffix, place)
              LEFT JOIN prefix p ON p.prefix = wanted.prefix

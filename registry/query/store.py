@@ -15,27 +15,22 @@ import asyncpg
 
 from registry.database import Connection
 from registry.query.question import Question, Span, State
+from registry.record.store import REGISTERED_AT
 
 WALK = 20_000  # identifiers that a walk looks at
 GATHER = 25_000  # identifiers that are worth gathering and putting in order
 BATCHES = 20_000  # batches that are worth looking at before
 GATHER_MILLISECONDS = 2_000
 
-# When an identifier was first registered; if it was brought over, where it comes from. The second
-# table is asked only where the batch is an import's.
-REGISTERED_AT = """(SELECT CASE b.method WHEN 6
-                           THEN (SELECT o.registered_at FROM imported o
-                                  WHERE o.prefix_id = i.prefix_id AND o.suffix = i.suffix)
-                           ELSE b.registered_at END
-                      FROM batch b WHERE b.batch_id = i.batch_id)"""
-_TIMED = f"""({{since}}::timestamptz IS NULL OR {REGISTERED_AT} >= {{since}})
-             AND ({{until}}::timestamptz IS NULL OR {REGISTERED_AT} < {{until}})"""
+_REGISTERED_AT = f"(SELECT {REGISTERED_AT} FROM batch b WHERE b.batch_id = i.batch_id)"
+_TIMED = f"""({{since}}::timestamptz IS NULL OR {_REGISTERED_AT} >= {{since}})
+             AND ({{until}}::timestamptz IS NULL OR {_REGISTERED_AT} < {{until}})"""
 _OWN = """i.batch_id, i.prefix_id, i.revision, i.template_id, i.suffix, i.suffix_shown,
           i.public_values, i.private_values"""
 _SHOWN = f"""SELECT i.suffix, i.suffix_shown, i.revision, i.batch_id, i.template_id,
                     (SELECT t.version FROM template t WHERE t.template_id = i.template_id)
                         AS template,
-                    {REGISTERED_AT} AS registered_at,
+                    {_REGISTERED_AT} AS registered_at,
                     coalesce(octet_length(i.public_values), 0)
                         + coalesce(octet_length(i.private_values), 0) AS size"""
 

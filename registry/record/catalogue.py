@@ -15,6 +15,8 @@ from registry.errors import (
     PrefixNotFound,
 )
 from registry.identifier import Identifier
+from registry.importing import store as importing
+from registry.importing.store import Origin
 from registry.lookup import store as lookup
 from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
@@ -89,6 +91,11 @@ class Catalogue:
             found.holding, found.row, found.registered_at, listed, hidden, granted=bool(granted)
         )
 
+    async def origin(self, batch_id: int) -> Origin | None:
+        """Where the identifiers of a batch come from; None where they were registered here."""
+        async with self._database.connection() as connection:
+            return await importing.origin(connection, batch_id)
+
     async def history(self, actor: Actor, identifier: Identifier) -> list[Event]:
         """Every state the record was in, with the values that this actor may read. For the prefix's
         enterprise and operators."""
@@ -110,7 +117,8 @@ class Catalogue:
             values = self._form.whole(row, found.template) if row.live else ()
             archive = Archive(connection, self._form)
             rights = await permission.rights(actor, found.holding, values, archive)
-        history = History(self._form, row, found.registered_at, generations)
+            origin = await importing.origin(connection, row.batch_id)
+        history = History(self._form, row, found.registered_at, generations, origin)
         return history.events(changes, bool(rights & Right.READ_VALUE))
 
     async def numbered_page(

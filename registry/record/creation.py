@@ -183,7 +183,7 @@ class Creation:
                 field="handle",
                 rule="identifier-withdrawn",
             )
-        elif self._same(item, before):
+        elif is_stored(self._form, item.wish.registration, item.template, before):
             return Verdict(
                 identifier,
                 Outcome.UNCHANGED,
@@ -197,19 +197,22 @@ class Creation:
             )
         return Verdict(identifier, Outcome.REFUSED, before.revision, before.batch_id, error=error)
 
-    def _same(self, item: _Item, before: Row) -> bool:
-        """Whether the record has the content that is wished: the same template, and of its own
-        the same values, whatever the template gave when they were stored."""
-        wished, stored = item.wish.registration.values, self._form.values(before)
-        if item.template is None:
-            return before.template_id is None and same(wished, stored)
-        if item.template.template_id != before.template_id:
-            return False
-        own = item.template.own(stored, before.spelling)
-        return same(item.template.own(wished, item.identifier.suffix), own)
-
     def _refuse(self, position: int, identifier: Identifier, error: BiaoshiError) -> None:
         self._verdicts[position] = Verdict(identifier, Outcome.REFUSED, error=error)
+
+
+def is_stored(
+    form: Form, registration: Registration, template: Compiled | None, before: Row
+) -> bool:
+    """Whether a record has the content that is wished: the same template, and of its own the same
+    values, whatever the template gave when they were stored."""
+    wished, stored = registration.values, form.values(before)
+    if template is None:
+        return before.template_id is None and same(wished, stored)
+    if template.template_id != before.template_id:
+        return False
+    own = template.own(stored, before.spelling)
+    return same(template.own(wished, registration.identifier.suffix), own)
 
 
 def same(one: Sequence[Value], other: Sequence[Value]) -> bool:

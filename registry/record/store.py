@@ -34,6 +34,14 @@ def without_times(text: str) -> str:
 TIME_LENGTH = len(',"timestamp":"2026-01-01T00:00:00Z"')
 
 
+# SQL for the time at which an identifier `i` of a batch `b` was first registered; if it was brought
+# over, where it comes from. That table is asked only where the batch is an import's.
+REGISTERED_AT = """CASE b.method WHEN 6
+                   THEN (SELECT o.registered_at FROM imported o
+                          WHERE o.prefix_id = i.prefix_id AND o.suffix = i.suffix)
+                   ELSE b.registered_at END"""
+
+
 class Action(IntEnum):
     AMENDED = 1
     WITHDRAWN = 2
@@ -289,10 +297,11 @@ async def find(connection: Connection, prefix: str, suffix: str) -> Found:
     """Whether the prefix lives here, and the record if there is one, in one round trip. Of its
     template there is the generation, which is enough for whoever has seen it before."""
     record = await connection.fetchrow(
-        """SELECT p.prefix_id, p.prefix, p.enterprise_id, e.state AS enterprise_state, p.state,
+        f"""SELECT p.prefix_id, p.prefix, p.enterprise_id, e.state AS enterprise_state, p.state,
                   p.hosting, p.routing, p.administrators,
                   i.batch_id, i.revision, i.suffix, i.suffix_shown, i.public_values,
-                  i.private_values, i.template_id, t.generation, b.registered_at
+                  i.private_values, i.template_id, t.generation,
+                  {REGISTERED_AT} AS registered_at
              FROM prefix p
              JOIN enterprise e USING (enterprise_id)
              LEFT JOIN identifier i ON i.prefix_id = p.prefix_id AND i.suffix = $2

@@ -19,6 +19,8 @@ from tests.node.live import Enterprise, Live
 BEYOND_SHAPES = "unsupported_method,positive_data_acceptance"
 # It would point a prefix anywhere, and the node would then ask there: nothing leaves this machine.
 ROUTES = "routePrefix"
+# Its body is NDJSON, which the tool cannot write.
+STREAMS = "importIdentifiers"
 
 
 @pytest.fixture
@@ -49,6 +51,7 @@ async def run(live: Live, key: str, folder: Path, *, examples: int, seed: int) -
         "--suppress-health-check", "all",
         "--exclude-checks", BEYOND_SHAPES,
         "--exclude-operation-id", ROUTES,
+        "--exclude-operation-id", STREAMS,
         "--no-color",
     ]  # fmt: skip
     (folder / "schemathesis.toml").write_text(CONFIGURATION)
