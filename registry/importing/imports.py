@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from registry.access.actor import Actor
@@ -186,7 +186,8 @@ class _Run:
         new = await store.insert(
             self._tx,
             holding.prefix_id,
-            [replace(first[suffix].row, batch_id=batch_id) for suffix in sorted(first)],
+            [first[suffix].row for suffix in sorted(first)],
+            [batch_id] * len(first),
             method=Method.IMPORT,
             batches=[(batch_id, self._source.actor)],
         )
