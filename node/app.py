@@ -59,6 +59,7 @@ from registry.job.jobs import Jobs
 from registry.job.report import Reports
 from registry.job.watcher import Watcher
 from registry.job.worker import JobWork, Shift, Worker
+from registry.lookup.backfill import Backfill
 from registry.prefix.prefixes import Prefixes
 from registry.public.lookups import Lookups
 from registry.query.export import Exports
@@ -240,6 +241,7 @@ def _assemble(
     answering += [Feed(settings.database_url, cache).run, *[lookups.run] * LOOKUPS]
     keeping: list[Work] = [
         partial(housekeeping.run, database, _now),
+        Backfill(database).run,
         count_keeping(settings, database, _now).run,
         standing_keeping(database, _now, instruments).run,
     ]

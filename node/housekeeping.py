@@ -13,6 +13,7 @@ import structlog
 from registry.access import store
 from registry.database import DATABASE_AWAY, Database
 from registry.job import store as jobs
+from registry.query import store as queries
 
 KEEP_ANSWERS = timedelta(days=7)  # how long an Idempotency-Key is remembered
 KEEP_JOBS = timedelta(days=30)  # how long the verdicts of a job and its file are kept
@@ -30,6 +31,7 @@ async def run(database: Database, now: Callable[[], datetime]) -> None:
             forget = partial(jobs.forget, finished_before=now() - KEEP_JOBS)
             while await database.transaction(forget):
                 pass
+            await database.transaction(queries.summarise)
         except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.warning("housekeeping-failed", error=type(error).__name__)
         await asyncio.sleep(PERIOD)

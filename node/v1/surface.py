@@ -23,6 +23,7 @@ from node.v1 import (
     receipts,
     related_parties,
     resolution,
+    search,
     templates,
     uploads,
 )
@@ -38,6 +39,7 @@ OPERATIONS = (
     *gtins.OPERATIONS,
     *queries.OPERATIONS,
     *exports.OPERATIONS,
+    *search.OPERATIONS,
     *identifiers.OPERATIONS,
     *receipts.OPERATIONS,
     *imports.OPERATIONS,

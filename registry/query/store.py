@@ -176,6 +176,17 @@ async def entries(connection: Connection, prefix_id: int, suffixes: Sequence[str
     return [_entry(row) for row in rows]
 
 
+async def summarise(tx: Connection) -> None:
+    """Tell the index of what was registered since the last time: until then it takes those pages
+    for ones that can have anything. Left alone where a vacuum is at work, which does the same."""
+    try:
+        async with tx.transaction():
+            await tx.execute("SET LOCAL lock_timeout = '500ms'")  # longer would end the vacuum
+            await tx.execute("SELECT brin_summarize_new_values('identifier_lot')")
+    except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError):
+        pass
+
+
 async def _batches(tx: Connection, sought: Sought) -> tuple[int, int] | None:
     """The lowest and the highest batch of the times sought; None where they have too many
     identifiers to gather, or are too many to tell."""

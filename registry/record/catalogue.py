@@ -18,6 +18,7 @@ from registry.identifier import Identifier
 from registry.importing import store as importing
 from registry.importing.store import Origin
 from registry.lookup import store as lookup
+from registry.lookup.search import search
 from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
 from registry.record import permission, store
@@ -149,8 +150,13 @@ class Catalogue:
             if not all(storable(text) for pair in wanted.items() for text in pair):
                 return []  # no record holds such text
             owned = await lookup.owned(connection, enterprise_id)
-            rows = await lookup.search(connection, owned, wanted, SEARCH_LIMIT)
-        return [f"{prefix}/{suffix}" for prefix, suffix in rows]
+            return await search(
+                connection,
+                owned,
+                wanted,
+                SEARCH_LIMIT,
+                case_sensitive=self._form.case_sensitive,
+            )
 
     async def identity_values(self, handle: str) -> tuple[Value, ...]:
         """All values of a record that an identity may rest on, secrets included."""

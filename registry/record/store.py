@@ -11,6 +11,7 @@ import asyncpg
 
 from registry.access.actor import Actor
 from registry.database import Connection
+from registry.lookup import store as searchable
 from registry.prefix.prefix import Holding
 from registry.prefix.store import holding
 from registry.record.tag import Tag
@@ -156,7 +157,10 @@ async def insert(
         [actor.request_id for _, actor in batches],
         [row.template_id for row in rows],
     )
-    return {record["suffix"] for record in inserted}
+    suffixes = {record["suffix"] for record in inserted}
+    if noted := [row.suffix for row in rows if _noted(row) and row.suffix in suffixes]:
+        await searchable.note(tx, prefix_id, noted)
+    return suffixes
 
 
 async def insert_many(
@@ -290,7 +294,22 @@ async def change_many(
         actor.request_id,
     )
     assert changed == f"UPDATE {len(rows)}", changed  # locked, and rows are never deleted
+    await _note_changes(tx, changes)
     return rows
+
+
+async def _note_changes(tx: Connection, changes: Sequence[tuple[Row, Row]]) -> None:
+    """Keep the index of searchable values as the records are."""
+    prefix_id = changes[0][0].prefix_id
+    if stale := [before.suffix for before, _ in changes if _noted(before)]:
+        await searchable.forget(tx, prefix_id, stale)
+    if fresh := [before.suffix for before, after in changes if _noted(after)]:
+        await searchable.note(tx, prefix_id, fresh)
+
+
+def _noted(row: Row) -> bool:
+    """Whether a record may have values in the index."""
+    return row.template_id is not None and row.public is not None
 
 
 async def find(connection: Connection, prefix: str, suffix: str) -> Found:

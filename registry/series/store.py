@@ -7,6 +7,7 @@ from itertools import repeat
 
 from registry.access.actor import Actor
 from registry.database import Connection
+from registry.lookup import store as searchable
 from registry.record.store import Row, without_times
 
 
@@ -80,3 +81,5 @@ async def copy_in(
             strict=False,
         ),
     )
+    if model.template_id is not None and model.public is not None:
+        await searchable.note(tx, model.prefix_id, suffixes)

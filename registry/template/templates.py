@@ -20,6 +20,7 @@ from registry.errors import (
     UnknownTemplate,
     WrongState,
 )
+from registry.lookup import store as searchable
 from registry.prefix import store as prefixes
 from registry.prefix.prefix import Holding
 from registry.template import store
@@ -86,6 +87,8 @@ class Templates:
             if definition == present:
                 return before.template_id, before.template
             await store.change(tx, actor, before.template_id, definition)
+            if _searchable(definition) - _searchable(present):
+                await searchable.add_gap(tx, before.template_id)
             (after,) = await store.by_ids(tx, [before.template_id])
             await access.audit(
                 tx, actor, "template.changed", _subject(after), _detail(after.template)
@@ -177,6 +180,10 @@ async def _holding(connection: Connection, prefix: str, field: str = "prefix") -
             f"the prefix {prefix} does not live here", field=field, rule="prefix-not-found"
         )
     return holding
+
+
+def _searchable(definition: Definition) -> set[int]:
+    return {item.id_index for item in definition.items if item.searchable}
 
 
 def _definition(template: Template) -> Definition:

@@ -124,12 +124,22 @@ async def test_the_database_fills_patterns_in_as_we_do(
     except InvalidIdentifier:
         return
     async with database.connection() as connection:
-        await connection.execute("TRUNCATE identifier, template, item_grant, template_generation")
+        await connection.execute(
+            "TRUNCATE identifier, searchable, template, item_grant, template_generation"
+        )
     registrar._form.shelf._known.clear()
     item = {"idType": "X", "pattern": pattern, "searchable": True}
     template = await define(lamps, item)
     registration = Registration(identifier, (), template.template_id)
     await registrar.create(lamps.actor, [registration], Method.BATCH)
     filled = ValuePattern.parse(pattern, "pattern").fill(lamps.prefix, identifier.suffix)
-    exactly = filled.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    assert await catalogue.search(lamps.actor, {"X": exactly}) == [identifier.text]
+    assert await catalogue.search(lamps.actor, {"X": like(filled)}) == [identifier.text]
+    # However much of the beginning is known, the index leads there.
+    for known in {0, 1, len(filled) // 2, len(filled) - 1}:
+        beginning = like(filled[:known].swapcase()) + "%"
+        assert await catalogue.search(lamps.actor, {"X": beginning}) == [identifier.text]
+
+
+def like(text: str) -> str:
+    """The LIKE pattern that is like this text alone."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
