@@ -10,6 +10,13 @@ import msgspec
 from registry.database import Connection
 from registry.record.registration import Method
 
+# SQL for the time at which an identifier `i` of a batch `b` was first registered; if it was brought
+# over, where it comes from. That table is asked only where the batch is an import's.
+REGISTERED_AT = """CASE b.method WHEN 6
+                   THEN (SELECT o.registered_at FROM imported o
+                          WHERE o.prefix_id = i.prefix_id AND o.suffix = i.suffix)
+                   ELSE b.registered_at END"""
+
 
 class Origin(msgspec.Struct, frozen=True):
     """Where an imported identifier comes from, and when it was brought over."""

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import asyncpg
 
 from registry.database import Connection
+from registry.importing.store import REGISTERED_AT
 from registry.prefix.prefix import Hosting
-from registry.record.store import REGISTERED_AT, Row, row_of
+from registry.record.store import Row, row_of
 
 
 class Glimpse(NamedTuple):

@@ -14,8 +14,8 @@ from datetime import datetime
 import asyncpg
 
 from registry.database import Connection
+from registry.importing.store import REGISTERED_AT
 from registry.query.question import Question, Span, State
-from registry.record.store import REGISTERED_AT
 
 WALK = 20_000  # identifiers that a walk looks at
 GATHER = 25_000  # identifiers that are worth gathering and putting in order

@@ -11,6 +11,7 @@ import asyncpg
 
 from registry.access.actor import Actor
 from registry.database import Connection
+from registry.importing.store import REGISTERED_AT
 from registry.lookup import store as searchable
 from registry.prefix.prefix import Holding
 from registry.prefix.store import holding
@@ -33,14 +34,6 @@ def without_times(text: str) -> str:
 
 
 TIME_LENGTH = len(',"timestamp":"2026-01-01T00:00:00Z"')
-
-
-# SQL for the time at which an identifier `i` of a batch `b` was first registered; if it was brought
-# over, where it comes from. That table is asked only where the batch is an import's.
-REGISTERED_AT = """CASE b.method WHEN 6
-                   THEN (SELECT o.registered_at FROM imported o
-                          WHERE o.prefix_id = i.prefix_id AND o.suffix = i.suffix)
-                   ELSE b.registered_at END"""
 
 
 class Action(IntEnum):
