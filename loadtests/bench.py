@@ -269,28 +269,6 @@ def counts(bench: Bench) -> list[Figure]:
     ]
 
 
-def mixed(bench: Bench, lines: int) -> list[Figure]:
-    """Resolutions while a bulk stream, an export and a query run."""
-    file = bench.folder / "mixed.ndjson"
-    bulk.write(file, bench.prefix, lines, scattered=True, seed=2)
-    command = [sys.executable, "-m", "loadtests.mixed", bench.url, bench.key, bench.prefix, file]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    file.unlink()
-    result = json.loads(done.stdout)
-    return [
-        Figure(
-            "resolutions beside stream, export, query: p50 / p99",
-            f"{result['p50_ms']:.1f} / {result['p99_ms']:.1f} ms",
-            target="p99 ≤ 50 ms",
-        ),
-        Figure("  before", f"{result['p50_before_ms']:.1f} / {result['p99_before_ms']:.1f} ms"),
-        Figure(
-            "  streamed / exported meanwhile",
-            f"{result['streamed']:,.0f} / {result['exported']:,.0f} lines/s",
-        ),
-    ]
-
-
 def _register(bench: Bench, handle: str) -> None:
     body = b'{"values":[{"index":1,"type":"URL","data":"https://example.com/p/1"}]}'
     headers = {"Authorization": f"Bearer {bench.key}", "Content-Type": "application/json"}
@@ -338,13 +316,9 @@ def main() -> None:
                 *singles(bench, options.puts),
                 *streams(bench, options.lines, scattered=False),
                 *streams(bench, options.lines, scattered=True),
-<<<<<<< HEAD
                 *blocks(bench, options.block),
                 *sizes(bench, options.block),
                 *company(bench, options.lines, options.resolutions),
-=======
-                *mixed(bench, options.lines),
->>>>>>> e8612a8 (Queries, exports, imports, reverse lookup: decisions, README, and resolution beside them in the benchmarks)
             ]
         figures += log.figures(folder, options.lines)
         show(figures)

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """What an enterprise does besides streams and single registrations: blocks, uploads, exports; and
 single resolutions while all that is going on: their latencies, alone and in company.
 
@@ -6,14 +5,6 @@ The company is a bulk stream, an upload, an export and a query by template, over
 resolutions are done.
 
     python -m loadtests.mixed URL KEY PREFIX COUNT RESOLUTIONS
-=======
-"""How single resolutions fare while a bulk stream, an export and a query run together.
-
-    python -m loadtests.mixed URL KEY PREFIX FILE
-
-The file is a bulk stream's; it is also what is exported. Prints the p50 and p99 in milliseconds of
-resolutions one after the other: before, and meanwhile.
->>>>>>> e8612a8 (Queries, exports, imports, reverse lookup: decisions, README, and resolution beside them in the benchmarks)
 """
 
 from __future__ import annotations
@@ -24,7 +15,6 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
-<<<<<<< HEAD
 from dataclasses import dataclass
 from itertools import count
 
@@ -50,28 +40,11 @@ class Done:
 
 class Client:
     """One enterprise's client of the node."""
-=======
-from contextlib import suppress
-from pathlib import Path
-
-import aiohttp
-
-from loadtests import bulk
-
-QUIET = 3.0  # seconds of resolutions before
-CONNECTIONS = 4
-PAGE = 100
-
-
-class Mixed:
-    """The clients of one run."""
->>>>>>> e8612a8 (Queries, exports, imports, reverse lookup: decisions, README, and resolution beside them in the benchmarks)
 
     def __init__(self, session: aiohttp.ClientSession, url: str, key: str, prefix: str) -> None:
         self._session = session
         self._url = url
         self._headers = {"Authorization": f"Bearer {key}"}
-<<<<<<< HEAD
         self._numbers = count()
         self.prefix = prefix
         self.done = Done()
@@ -239,86 +212,3 @@ if __name__ == "__main__":
         uvloop.run(run(url, key, prefix, int(counts[0]), int(counts[1])))
     else:
         uvloop.run(accompany(url, key, prefix))
-=======
-        self._prefix = prefix
-        self.exported = self.pages = 0
-
-    async def handles(self) -> list[str]:
-        """Some that are there."""
-        path = f"/v1/identifiers?prefix={self._prefix}&limit=1000"
-        async with self._session.get(self._url + path, headers=self._headers) as response:
-            return [item["handle"] for item in (await response.json())["items"]]
-
-    async def resolve(self, handles: list[str], spent: list[float]) -> None:
-        """One after the other, until cancelled."""
-        while True:
-            path = f"/v1/resolve/{random.choice(handles)}"
-            started = time.perf_counter()
-            async with self._session.get(self._url + path) as response:
-                await response.read()
-            spent.append(1000 * (time.perf_counter() - started))
-
-    async def export(self) -> None:
-        """The whole prefix, again and again."""
-        path = f"{self._url}/v1/prefixes/{self._prefix}/identifiers.ndjson"
-        while True:
-            async with self._session.get(path, headers=self._headers) as response:
-                async for piece in response.content.iter_any():
-                    self.exported += piece.count(b"\n")
-
-    async def query(self) -> None:
-        """What was registered in the last hour and begins so: page after page."""
-        path = f"{self._url}/v1/identifiers"
-        after = ""
-        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600))
-        while True:
-            asked = {"prefix": self._prefix, "registered_from": since, "limit": str(PAGE)}
-            query = asked | ({"after": after} if after else {})
-            async with self._session.get(path, params=query, headers=self._headers) as response:
-                after = (await response.json())["next"] or ""
-            self.pages += 1
-
-
-async def run(url: str, key: str, prefix: str, file: Path) -> dict[str, float]:
-    timeout = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        mixed = Mixed(session, url, key, prefix)
-        handles = await mixed.handles()
-        before: list[float] = []
-        meanwhile: list[float] = []
-        await _while([lambda: mixed.resolve(handles, before)], asyncio.sleep(QUIET))
-        work: list[Callable[[], Awaitable[None]]] = [mixed.export, mixed.query]
-        work += [lambda: mixed.resolve(handles, meanwhile)] * CONNECTIONS
-        seconds, answer = await _while(work, asyncio.to_thread(bulk.stream, url, key, file))
-    return {
-        "p50_before_ms": _part(before, 0.5),
-        "p99_before_ms": _part(before, 0.99),
-        "p50_ms": _part(meanwhile, 0.5),
-        "p99_ms": _part(meanwhile, 0.99),
-        "resolutions": len(meanwhile) / seconds,
-        "streamed": answer.summary["lines"] / seconds,
-        "exported": mixed.exported / seconds,
-        "pages": mixed.pages / seconds,
-    }
-
-
-async def _while(work: list[Callable[[], Awaitable[None]]], lasting: Awaitable[object]) -> object:
-    """What comes of `lasting`; the work goes on meanwhile."""
-    tasks = [asyncio.ensure_future(one()) for one in work]
-    try:
-        return await lasting
-    finally:
-        for task in tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _part(spent: list[float], part: float) -> float:
-    return sorted(spent)[int(part * (len(spent) - 1))]
-
-
-if __name__ == "__main__":
-    url, key, prefix, file = sys.argv[1:]
-    print(json.dumps(asyncio.run(run(url, key, prefix, Path(file)))))
->>>>>>> e8612a8 (Queries, exports, imports, reverse lookup: decisions, README, and resolution beside them in the benchmarks)
