@@ -27,7 +27,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from loadtests import bulk, counting, mixed, resolution, yardstick
+from loadtests import bulk, counting, mixed, native, resolution, yardstick
 from loadtests.figure import Figure
 from node import foundation
 from node.app import open_node
@@ -71,13 +71,14 @@ def node(folder: Path, change: Callable[[Settings], Settings] | None = None) -> 
     """A durable PostgreSQL and a node of its own process, with an enterprise that may register.
     `change` gives it other settings."""
     with EmbeddedPostgres(folder / "postgres") as server:
-        with probe("127.0.0.1", 0) as free:
-            port = free
+        with probe("127.0.0.1", 0) as free, probe("127.0.0.1", 0) as also_free:
+            port, handle_port = free, also_free
         settings = Settings(
             database_url=server.url,
             secondary_prefix="88.118",
             sealing_key_file=str(folder / "sealing.key"),
             port=port,
+            handle_port=handle_port,
             log_level="warning",
         )
         settings = change(settings) if change else settings
@@ -92,7 +93,7 @@ def another(bench: Bench) -> Iterator[resolution.Node]:
     """A second process on the same database."""
     with probe("127.0.0.1", 0) as free:
         port = free
-    with _serving(msgspec.structs.replace(bench.settings, port=port)) as pid:
+    with _serving(msgspec.structs.replace(bench.settings, port=port, handle_port=None)) as pid:
         yield bench.node._replace(url=f"http://127.0.0.1:{port}", pid=pid)
 
 
@@ -253,7 +254,7 @@ def counts(bench: Bench) -> list[Figure]:
     _register(bench, handle)
     with probe("127.0.0.1", 0) as free:
         port = free
-    other = msgspec.structs.replace(bench.settings, port=port)
+    other = msgspec.structs.replace(bench.settings, port=port, handle_port=None)
     with _serving(other, "loadtests.unnoted"):
         path = f"/v1/resolve/{handle}"
         cost = counting.cost(bench.url + path, f"http://127.0.0.1:{port}{path}")
@@ -278,6 +279,21 @@ def _register(bench: Bench, handle: str) -> None:
         pass
 
 
+def natively(bench: Bench, seconds: float) -> list[Figure]:
+    """The Handle protocol against a plain aiohttp application that answers the same record."""
+    handle = f"{bench.prefix}/WIRE"
+    _register(bench, handle)
+    with urllib.request.urlopen(f"{bench.url}/api/handles/{handle}") as answer:
+        record = answer.read()
+    figures = []
+    for line in native.measure(bench.settings.handle_port or 0, handle, record, seconds):
+        target = f"ratio ≥ {line.wanted:.2f}, no stalls" if line.wanted else ""
+        figures.append(Figure(line.what, f"{line.rate:,.0f}/s", f"{line.ratio:.2f}", target))
+        slowest = f"{line.p99_ms:.1f} / {line.max_ms:.0f} ms, {line.stalls} stalls"
+        figures.append(Figure("  p99 / slowest", slowest))
+    return figures
+
+
 def show(figures: list[Figure]) -> None:
     table = Table(title="Benchmarks of this run", title_justify="left")
     for column in ("what", "measured", "ratio", "wanted"):
@@ -290,6 +306,7 @@ def show(figures: list[Figure]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines of each bulk stream")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each native load")
     parser.add_argument("--puts", type=int, default=30_000, help="single registrations")
     parser.add_argument(
         "--identifiers", type=int, default=1_000_000, help="identifiers to resolve among"
@@ -313,6 +330,7 @@ def main() -> None:
                 return
             figures += [
                 *counts(bench),
+                *natively(bench, options.seconds),
                 *singles(bench, options.puts),
                 *streams(bench, options.lines, scattered=False),
                 *streams(bench, options.lines, scattered=True),
