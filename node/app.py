@@ -20,6 +20,8 @@ from redis.asyncio import Redis
 
 from metrics.instruments import Instruments
 from node import foundation, health, housekeeping
+from node.award import issuing
+from node.bureau import uploading
 from node.counting import count_keeping
 from node.handle_json import surface as handle_json
 from node.http.client import Clients
@@ -234,6 +236,7 @@ def _assemble(
             instruments.keeper_up.set,
         ),
         log=log,
+        issuing=issuing(settings, database, session, recorder.journal.digest, log, _now),
     )
     # Two committers: one group forms while the other's commit reaches the disk. Two workers: a
     # small job need not wait for a large file to be opened.
@@ -249,6 +252,8 @@ def _assemble(
         keeping.append(sender.run)
     if log:
         keeping.append(log.keeping.run)
+    if uploads := uploading(settings, database, session, log):
+        keeping.append(uploads.run)
     background = (recorder.shipper.run,)
     return Node(_application(wiring), wiring, background, tuple(answering), tuple(keeping))
 

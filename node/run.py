@@ -106,6 +106,7 @@ def settings_of(
     national_node_url: str,
     witness_key: str | None = None,
     handle_port: int | None = None,
+    bureau_url: str | None = None,
 ) -> Settings:
     """The settings of a node that runs from a data folder."""
     return Settings(
@@ -122,6 +123,7 @@ def settings_of(
         national_node_witness_key=witness_key,
         log_keys_folder=str(folder / "log-keys"),
         log_origin=LOG_ORIGIN,
+        bureau_url=bureau_url,
         allow_private_addresses=True,  # all nodes of the demonstration are on this machine
     )
 
@@ -138,6 +140,7 @@ async def _run(
             sandbox.url,
             witness_key=sandbox.witness_key,
             handle_port=ports.handle,
+            bureau_url=sandbox.bureau_url,
         )
         await foundation.prepare(settings)
         async with (

@@ -135,6 +135,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str | None,
         _about("DNS zone through which GTINs are resolved (GS1 ONS) that nobody here registered"),
     ] = None
+    bureau_url: Annotated[
+        str | None,
+        _about("Where the bureau takes a closed day's statistics; none: they are not sent"),
+    ] = None
+    prometheus_url: Annotated[
+        str | None,
+        _about("Prometheus that watches the workers, the award's independent witness; none: none"),
+    ] = None
+    prometheus_tolerance: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9]{1,2}(\.[0-9]{1,4})?%$")],
+        _about("How far it may differ from the counts before nothing is certified"),
+    ] = "2%"
     trusted_proxies: Annotated[
         tuple[str, ...],
         _about("Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed"),

@@ -9,6 +9,7 @@ from datetime import datetime
 from aiohttp import web
 from redis.asyncio import Redis
 
+from award.archive.issuing import Issuing
 from metrics.instruments import Instruments
 from node.http.client import Clients
 from node.http.reception import Reception
@@ -92,6 +93,7 @@ class Wiring:
     uplink: Sender | None  # None where no national node is configured
     keeper: Keeper
     log: CertifiedLog | None  # None where no certified log is kept
+    issuing: Issuing  # of reports on the award
 
 
 WIRING = web.AppKey("wiring", Wiring)

@@ -53,7 +53,7 @@ class Resolutions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return sum(one.number for one in self.exclusions)
 
 
-class Day(msgspec.Struct, frozen=True, array_like=True):
+class Day(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A closed day."""
 
     day: date
@@ -217,7 +217,12 @@ def _of_days(year: CertifiedYear) -> Iterator[str]:
 
 
 def _of_log(year: CertifiedYear) -> Iterator[str]:
-    if year.log is not None and year.log.size != year.registrations.gross:
+    if year.log is None:
+        return
+    if not year.complete:  # the log goes on while days are open
+        if year.log.size < year.registrations.gross:
+            yield "登记日志的叶子数小于已结账的新增注册量"
+    elif year.log.size != year.registrations.gross:
         yield (f"登记日志的叶子数 {year.log.size:,} 不等于新增注册量 {year.registrations.gross:,}")
 
 

@@ -122,6 +122,8 @@ def forecast_of(policy: Policy, counted: CertifiedYear | None, on: date) -> tupl
 def _certifiable(years: Mapping[int, CertifiedYear], year: int, check: CrossCheck) -> None:
     if year not in years or years[year].through is None:
         raise NotCertifiable(f"{year} 年没有已结账的计数", field="year", rule="no-counts")
+    if any(one.demo for one in years.values()):
+        raise NotCertifiable("演示数据不能认证，只能出具草稿", field="kind", rule="demo")
     for one in years.values():
         for fault in contradictions(one):
             raise NotCertifiable(

@@ -99,7 +99,7 @@ class Guide:
         cast.learn()  # the addresses may have changed, however far the tour comes
         await self._let_operator_in(cast, running)
         try:
-            await self._walk(cast)
+            await self._walk(cast, running.folder)
         except BiaoshiError as error:
             if self._once:
                 raise
@@ -117,8 +117,8 @@ class Guide:
             made = await running.node.wiring.keyring.create(at_console(), wish)
             cast.learn(operator_key=made.secret)
 
-    async def _walk(self, cast: Cast) -> None:
-        tour = Tour(cast, self._review_seconds)
+    async def _walk(self, cast: Cast, folder: Path) -> None:
+        tour = Tour(cast, self._review_seconds, folder)
         steps: list[Step] = []
         try:
             with self._out.status("演示进行中 Taking the tour"):

@@ -9,9 +9,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any
 
+from award.evidence.prometheus import SHANGHAI
+from award.policy.policy import load as load_policy
 from node.cli.client import NodeRefused, handle_path
 from node.cli.upload.table import Table
 from node.demo.cast import EVIDENCE, Cast
@@ -20,6 +24,7 @@ from registry.prefix.prefix import PrefixState
 
 REVIEW_SECONDS = 60.0  # that the national node's verdict is waited for, beyond its own delay
 POLL_SECONDS = 0.05
+POLICY, REPORTS = "zhongshan_2025", "/v1/bureau/reports"
 # Refusals of a product that somebody has changed or withdrawn since the last tour.
 CHANGED_SINCE = ("identifier-exists", "withdrawn")
 
@@ -54,6 +59,7 @@ class Tour:
 
     cast: Cast
     review_seconds: float
+    folder: Path  # where the report goes
     local: dict[str, Any] = field(default_factory=dict)
     foreign: dict[str, Any] = field(default_factory=dict)
     _enterprise: dict[str, Any] = field(default_factory=dict)
@@ -70,6 +76,7 @@ class Tour:
             ("从 CSV 批量注册标识", "Registered from a CSV", self._register),
             ("本节点解析", "Resolved on this node", self._resolve),
             ("经国家顶级节点递归解析", "Foreign prefix, by recursion", self._recurse),
+            ("出具奖励评估报告（草稿）", "Draft report on the award", self._report),
         )
         for title, english, act in stops:
             started = time.perf_counter()
@@ -182,6 +189,20 @@ class Tour:
         except NodeRefused as error:
             raise TourFailed(f"{handle} of another node: {error.detail}") from None
         return Sight(handle, f"{len(self.foreign['values'])} values, via {_host(self.foreign)}")
+
+    async def _report(self) -> Sight:
+        """With the facts file as the template has it: what nobody has told is unknown in it."""
+        async with self.cast.operator as client:
+            known = [one async for one in client.pages(REPORTS)]
+            wish = {"year": datetime.now(SHANGHAI).year, "facts": load_policy(POLICY).template}
+            issued = known[-1] if known else await client.post(REPORTS, wish)
+            number, revision = issued["number"], issued["revision"]
+            file = self.folder / f"report-{number}-r{revision}.zip"
+            if not file.exists():
+                await client.download(f"{REPORTS}/{number}/{revision}/package", file)
+        if known:
+            return Sight(f"{number}（已出具）", f"{file.name}, there already")
+        return Sight(f"{number}（演示数据）", file.name)
 
 
 _USABLE = (PrefixState.ACTIVE, PrefixState.UNDER_REVIEW, PrefixState.WAITING)

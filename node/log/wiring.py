@@ -36,6 +36,7 @@ class CertifiedLog:
     origin: str
     publisher: Publisher
     keeping: LogKeeping
+    witnesses: tuple[VerifierKey, ...]  # keys of those who cosign
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ def certified_log(
         now,
         settings.log_seconds,
     )
-    return CertifiedLog(keys, origin, publisher, keeping)
+    keys_of = tuple(one.key for one in witnesses)
+    return CertifiedLog(keys, origin, publisher, keeping, keys_of)
 
 
 def _witnesses(

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 import msgspec
 from aiohttp import web
 
+from node.sandbox.bureau import ReceivingBureau
 from node.sandbox.controls import Controls
 from node.sandbox.foreign import Conduct, ForeignNode
 from node.sandbox.foreign_records import EXAMPLE, PREFIX
@@ -36,6 +37,7 @@ class RunningSandbox(msgspec.Struct, frozen=True, kw_only=True):
     foreign_url: str  # another city's node; Handle JSON below /api/handles/
     foreign_example: str  # an identifier it answers for
     station: tuple[str, int]  # the national node over the Handle wire protocol
+    bureau_url: str  # where a bureau takes daily statistics
     witness_key: str  # verifier key with which the national node cosigns checkpoints
     resources: AsyncExitStack
 
@@ -47,7 +49,7 @@ class RunningSandbox(msgspec.Struct, frozen=True, kw_only=True):
 async def start_sandbox(
     settings: SandboxSettings, *, clock: Callable[[], float] = time.time
 ) -> RunningSandbox:
-    """Start all three listeners; OSError when a port is taken, and then nothing is left open."""
+    """Start all listeners; OSError when a port is taken, and then nothing is left open."""
     async with AsyncExitStack() as resources:
         store = SandboxStore(settings.data_folder)
         resources.callback(store.close)
@@ -65,6 +67,8 @@ async def start_sandbox(
             return national_application(settings, known, store, controls, witness, clock)
 
         national_at = await _listen(resources, make_national, settings.host, settings.port)
+        bureau = ReceivingBureau(settings.applications, store)
+        bureau_at = await _listen(resources, bureau.application, settings.host, 0)
         management = Management(controls, store, national_at, clock)
         management_at = await _listen(
             resources, management.application, MANAGEMENT_HOST, settings.management_port
@@ -75,6 +79,7 @@ async def start_sandbox(
             foreign_url=foreign_at.url,
             foreign_example=EXAMPLE,
             station=station,
+            bureau_url=f"{bureau_at.url}/bureau/v1",
             witness_key=str(witness.verifier),
             resources=resources.pop_all(),
         )

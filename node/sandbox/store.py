@@ -134,6 +134,19 @@ class SandboxStore:
             )
         self._db.execute("PRAGMA synchronous = NORMAL")
 
+    def keep_statistics(self, node: str, day: str, digest: str, content: str) -> str | None:
+        """The receipt for a day's statistics, the same each time; None where others were kept."""
+        with self._db:
+            self._db.execute(
+                "INSERT INTO statistics (node, day, sha256, receipt, content)"
+                " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (node, day, digest, f"{node}/{day}/{digest[:16]}", content),
+            )
+        known, receipt = self._db.execute(
+            "SELECT sha256, receipt FROM statistics WHERE node = ? AND day = ?", (node, day)
+        ).fetchone()
+        return str(receipt) if known == digest else None
+
     def _migrate(self) -> None:
         """Run the numbered schema files this file has not seen; user_version is the last one."""
         (version,) = self._db.execute("PRAGMA user_version").fetchone()

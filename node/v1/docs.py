@@ -33,6 +33,7 @@ CHINESE = {
     "GTINs": "商品条码",
     "Identifiers": "标识",
     "Jobs": "任务",
+    "Bureau": "主管部门",
     "Resolution": "解析",
     "Counts": "统计",
     "Operation": "运行",

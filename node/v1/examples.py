@@ -63,7 +63,9 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "key_id": "ABCDEFGH2345",
     "grant_id": 1,
     "gtin": "6901234567892",
+    "number": "88.118-2025-001",
     "prefix": "88.118.1",
+    "revision": 1,
     "reservation_id": 1,
     "version": "pump-v1",
     "year": 2026,
@@ -77,6 +79,12 @@ BODIES: Final[Mapping[str, Any]] = {
     "verifyEnterprise": {"evidence": "营业执照与法人身份证已核对，案卷 2026-0012"},
     "rejectEnterprise": {"note": "统一社会信用代码与营业执照不符"},
     "suspendEnterprise": {"note": "应企业要求"},
+    "issueReport": {
+        "year": 2025,
+        "kind": "draft",
+        "facts": '[node]\nname = "灯饰行业二级节点"\nprefix = "88.118"\n'
+        '[company]\nname = "示例科技有限公司"\n',
+    },
     "markRelatedParty": {
         "related": True,
         "since": "2026-03-02",

@@ -8,6 +8,7 @@ from node.http.edge import problem_surface
 from node.v1 import (
     applications,
     batch,
+    bureau,
     changes,
     codes,
     counts,
@@ -48,6 +49,7 @@ OPERATIONS = (
     *uploads.OPERATIONS,
     *resolution.OPERATIONS,
     *counts.OPERATIONS,
+    *bureau.OPERATIONS,
     *batch.OPERATIONS,
 )
 SURFACE = problem_surface("v1", "/v1")

@@ -79,7 +79,7 @@ def test_once_takes_the_tour_and_exits_with_0(
         "永磁同步伺服电机",
     ):
         assert told in first.stdout
-    assert len(re.findall(r"^\d +\S.* [\d,]+\.\d *$", first.stdout, re.MULTILINE)) == 8
+    assert len(re.findall(r"^\d +\S.* [\d,]+\.\d *$", first.stdout, re.MULTILINE)) == 9
 
 
 def test_piped_output_has_no_codes_and_no_keys(

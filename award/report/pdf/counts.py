@@ -29,7 +29,10 @@ def counts(report: Report) -> list[Flowable]:
     year = report.counted
     if year is None:
         return [heading("三、认证计数"), body(f"没有 {report.year} 年的认证计数。")]
-    until = f"截至 {year.through} 已结账" if year.through else "尚无已结账日"
+    if year.through is None:
+        said = f"{year.year} 年尚无已结账的日期，因此没有可认证的计数。每日零点（北京时间）后结账。"
+        return [heading("三、认证计数"), body(said)]
+    until = f"截至 {year.through} 已结账"
     return [
         heading("三、认证计数"),
         body(f"{year.year} 年（北京时间自然年），{until}；计数规则版本 {year.definitions}。"),

@@ -26,6 +26,7 @@ from award.policy.policy import Policy, names
 from award.policy.policy import load as load_policy
 from node.cli.access import USUAL, Access, Json
 from node.cli.award import showing
+from node.cli.award.report import report, reports
 from node.cli.award.verify import verify
 from node.cli.option import repeated
 from node.cli.terminal import complain, console, print_json
@@ -79,6 +80,8 @@ def add_to(app: App) -> None:
     group.command(template)
     group.command(policies)
     group.command(assess_, name="assess")
+    group.command(report)
+    group.command(reports)
     group.command(verify)
     app.command(group)
 

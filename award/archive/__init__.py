@@ -1,0 +1,1 @@
+"""Reports that were issued, and issuing one: numbers, revisions, signatures, the archive."""
