@@ -23,6 +23,7 @@ from registry.errors import InvalidInput
 JSON, PDF, SIGNATURE = "report.json", "report.pdf", "report.sig"
 FACTS, KEYS, MANUAL = "facts.toml", "keys.txt", "核验说明.txt"
 LOG = "log/"
+REPORTS = "/reports"  # after the origin: the name that a node's keys sign reports under
 NEEDED = (JSON, PDF, SIGNATURE, FACTS, KEYS)
 EPOCH = (1980, 1, 1, 0, 0, 0)
 MOST_FILES, MOST_BYTES = 64, 64 << 20
@@ -37,7 +38,8 @@ HOW = """本报告包的核验
 核对的内容：签名与见证签名、报告与申报事实的一致、计数的勾稽关系、独立交叉核对、
 全部金额的重新计算、所适用的规则版本。任何一项不符，命令以非零状态结束并指出该项。
 
-keys.txt 中的公钥出自报告包自身。请与另行取得的公钥比对，或用 --key 指明您所信任的公钥。
+keys.txt 中的公钥出自报告包自身。请与另行取得的公钥比对，
+或用 --log-key 与 --witness-key 指明您所信任的公钥。
 """
 
 
@@ -48,7 +50,7 @@ class InvalidPackage(InvalidInput):
 
 def reports_name(origin: str) -> str:
     """The name under which a node's keys sign reports."""
-    return f"{origin}/reports"
+    return origin + REPORTS
 
 
 def sign(report: Report, pdf: bytes, signers: Iterable[Signer]) -> SignedNote:
@@ -93,6 +95,13 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, files[name], compresslevel=9)
     return out.getvalue()
+
+
+def is_package(path: Path) -> bool:
+    """Whether a file or folder looks like one, good or not."""
+    if path.is_dir():
+        return (path / JSON).is_file()
+    return path.suffix == ".zip" and path.is_file()
 
 
 def unpack(path: Path) -> dict[str, bytes]:

@@ -82,7 +82,7 @@ class Verification:
     def _signature(self, report: Report) -> tuple[State, str]:
         try:
             note = SignedNote.parse(self.files[package.SIGNATURE].decode())
-            signed = check_signed(note, self._keys(ED25519))
+            signed = check_signed(note, self._signers(_name_of(note)))
         except (LogFault, UnicodeDecodeError) as fault:
             return State.FAILED, f"签名无效：{fault}"
         text = signed_text(report, self.files[package.PDF])
@@ -126,8 +126,7 @@ class Verification:
         note = SignedNote.parse(log.note)
         if note.text != LogCheckpoint(log.origin, log.size, unbase64(log.root, "root")).text:
             raise LogFault("检查点与所载数目不符", field="checkpoint", rule="checkpoint")
-        signers = [key for key in self._keys(ED25519) if key.name == log.origin]
-        check_signed(note, signers)
+        check_signed(note, self._signers(log.origin))
         seen = times(note, tuple(self._keys(COSIGNATURE)))
         if {key.name for key in seen} != set(log.cosigned_by):
             raise LogFault("见证签名与所载见证方不符", field="checkpoint", rule="cosignature")
@@ -189,6 +188,16 @@ class Verification:
     def _keys(self, kind: int) -> list[VerifierKey]:
         return [key for key in self.trusted or self._own() if key.kind == kind]
 
+    def _signers(self, name: str) -> list[VerifierKey]:
+        """Keys under the name they sign by: a node's keys sign its reports and all its logs, so a
+        key that was given for one of them is good for its siblings."""
+        parent = name.rpartition("/")[0]
+        return [
+            VerifierKey(name, ED25519, key.key)
+            for key in self._keys(ED25519)
+            if key.name == name or (parent and key.name.rpartition("/")[0] == parent)
+        ]
+
     def _own(self) -> Iterator[VerifierKey]:
         for line in self.files[package.KEYS].decode(errors="replace").splitlines():
             if line:
@@ -210,6 +219,12 @@ def _differences(report: Report, again: Any, policy: Policy) -> Iterator[str]:
         yield "口径或理解的影响重新计算不同"
     if forecast_of(policy, report.counted, report.on) != report.forecast:
         yield "预测重新计算不同"
+
+
+def _name_of(note: SignedNote) -> str:
+    """Who says to have signed a report."""
+    names = [one.name for one in note.signatures if one.name.endswith(package.REPORTS)]
+    return names[0] if names else ""
 
 
 def failed(checks: Sequence[Check]) -> bool:

@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from rich.text import Text
 
+from award.report.package import is_package
 from metrics.log.fault import LogFault
 from metrics.log.keys import leaf_key_in
 from metrics.log.log import SHANGHAI
@@ -21,6 +22,7 @@ from metrics.log.verification.finding import Figures, Result
 from metrics.log.verification.heads import Trust
 from metrics.log.verification.run import DEMONSTRATION, Question, run
 from metrics.log.verification.verify import is_demonstration
+from node.cli.award import verify as award
 from node.cli.log.progress import Advance, bar
 from node.cli.option import flag, repeated
 from node.cli.terminal import console, facts, print_json, table
@@ -34,7 +36,10 @@ def add_to(app: App) -> None:
 
 def verify(
     *paths: Annotated[
-        Path, Parameter(help="Exported folders, logs in them, or receipts (.tlog-proof).")
+        Path,
+        Parameter(
+            help="Exported folders, logs in them, receipts (.tlog-proof), or reports (.zip)."
+        ),
     ],
     log_key: Annotated[
         tuple[str, ...], repeated("Verifier key of a log, as you were given it.")
@@ -67,6 +72,8 @@ def verify(
         raise LogFault("name a folder or a receipt", field="paths", rule="nothing")
     if dump is not None and leaf_key is None:
         raise LogFault("a dump is matched with --leaf-key", field="dump", rule="leaf-key")
+    if any(map(is_package, paths)):
+        return max(award.verify(path, key=(*log_key, *witness_key), json=json) for path in paths)
     trust = _trust(log_key, witness_key, cosignatures)
     if all(path.is_file() for path in paths):
         return max(_receipt(path, trust, as_json=json) for path in paths)

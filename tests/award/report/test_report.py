@@ -85,6 +85,11 @@ def test_keys_of_its_own_are_said_to_be(sample: Sample) -> None:
     assert "另行比对" in found["signature"].detail
 
 
+def test_a_key_of_the_nodes_log_is_good_for_its_reports(sample: Sample) -> None:
+    found = Verification(files_of(sample), KEYS[1:], load).checks()
+    assert {one.state for one in found} == {State.PASSED}
+
+
 def test_another_key_is_not_believed(sample: Sample) -> None:
     stranger = Signer.ed25519(reports_name(ORIGIN), Ed25519PrivateKey.from_private_bytes(b"x" * 32))
     files = files_of(sample)
