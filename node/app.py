@@ -167,7 +167,10 @@ def _assemble(
     catalogue = Catalogue(database, form, _now)
     queries = Queries(database, case_sensitive=settings.case_sensitive)
     national = _national_node(settings, session)
-    log = certified_log(settings, tools, database, session, national, _now)
+    keeper = Keeper(
+        settings.database_url, f"{socket.gethostname()} {os.getpid()}", instruments.keeper_up.set
+    )
+    log = certified_log(settings, tools, database, session, national, _now, keeper.fence)
     sender = Sender(database, prefixes, national, instruments) if national else None
     records = Records(lookups, cache, recorder.journal.digest)
     servers = [station_of(one) for one in settings.dns_servers]
@@ -230,11 +233,7 @@ def _assemble(
         recorder=recorder,
         now=_now,
         uplink=sender,
-        keeper=Keeper(
-            settings.database_url,
-            f"{socket.gethostname()} {os.getpid()}",
-            instruments.keeper_up.set,
-        ),
+        keeper=keeper,
         log=log,
         issuing=issuing(settings, database, session, recorder.journal.digest, log, _now),
     )
@@ -245,7 +244,7 @@ def _assemble(
     keeping: list[Work] = [
         partial(housekeeping.run, database, _now),
         Backfill(database).run,
-        count_keeping(settings, database, _now).run,
+        count_keeping(settings, database, _now, keeper.fence).run,
         standing_keeping(database, _now, instruments).run,
     ]
     if sender:

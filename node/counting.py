@@ -13,16 +13,17 @@ from metrics.counting.counter import Counter
 from metrics.counting.owners import OwnerTable
 from node.settings import Settings
 from registry.database import Database
+from registry.keeper.fence import Fence
 
 
 def count_keeping(
-    settings: Settings, database: Database, now: Callable[[], datetime]
+    settings: Settings, database: Database, now: Callable[[], datetime], fence: Fence
 ) -> CountKeeping:
     """Counts, closes days and keeps journals, wherever the keeper is."""
     return CountKeeping(
         database,
-        Counter(OwnerTable()),
-        Closer(database, secrets.token_bytes),
-        Retention(database, now, settings.journal_days),
+        Counter(OwnerTable(), fence=fence),
+        Closer(database, secrets.token_bytes, fence),
+        Retention(database, now, settings.journal_days, fence),
         now,
     )

@@ -20,8 +20,8 @@ import asyncpg
 import structlog
 
 from registry.database import DATABASE_AWAY, Connection
-from registry.errors import Unavailable
 from registry.keeper import store
+from registry.keeper.fence import TermOver
 from registry.together import until_first
 
 Work: TypeAlias = Callable[[], Coroutine[object, object, object]]
@@ -31,11 +31,6 @@ PATIENCE = 3.0  # seconds without an answer after which a keeper ends its works
 SILENCE = 10.0  # seconds after which the server gives a silent keeper's seat away
 
 log = structlog.get_logger()
-
-
-class TermOver(Unavailable):
-    kind = "term-over"
-    title = "Another process has become the keeper"
 
 
 class Keeper:

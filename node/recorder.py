@@ -143,7 +143,7 @@ async def open_recorder(
 ) -> AsyncIterator[Recorder]:
     """Begin a journal of this process's own; at the end ship what is left of it."""
     root = Path(settings.journal_folder or Path(settings.sealing_key_file).parent / FOLDER)
-    keys = await _keys(database, sealing)
+    keys = await journal_keys(database, sealing)
     try:
         clientele = Clientele(keys.clients, Robots.published(), settings.own_networks)
         canaries = [_canonical(text, settings) for text in settings.canaries]
@@ -160,7 +160,7 @@ async def open_recorder(
         await shipper.finish()
 
 
-async def _keys(database: Database, sealing: SealingKey) -> Keys:
+async def journal_keys(database: Database, sealing: SealingKey) -> Keys:
     """What the journal hashes with, made when a database is first used."""
     new = sealing.seal(secrets.token_bytes(2 * _KEY_BYTES), _KEY_CONTEXT)
     async with database.connection() as connection:

@@ -28,6 +28,7 @@ from metrics.counting.stream import Part
 from metrics.log.statement import DAILY, Statement
 from metrics.log.store import owe_statement
 from registry.database import Connection, Database
+from registry.keeper.fence import Fence, unfenced
 
 SALT_BYTES = 16
 
@@ -45,13 +46,19 @@ class _Overtaken(Exception):
 class Closer:
     """For the keeper's one task. `random_bytes` gives salts."""
 
-    def __init__(self, database: Database, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        random_bytes: Callable[[int], bytes],
+        fence: Fence = unfenced,
+    ) -> None:
         self._database = database
         self._random_bytes = random_bytes
+        self._fence = fence
 
     async def close(self) -> DailyTotals | None:
         """Close the open day if it is over and counted; what it came to. None where it is not, or
-        where something keeps it open, which the alarms then tell."""
+        where something keeps it open, which the alarms then tell. Raises TermOver."""
         async with self._database.connection() as connection:
             state = await counting.state(connection)
         day = state.open_day
@@ -69,19 +76,29 @@ class Closer:
 
     async def _end(self, day: date) -> bool:
         """Let nothing more fall into the day; False where others hold the lock for too long."""
+
+        async def work(tx: Connection) -> None:
+            await self._fence(tx)
+            await store.end_day(tx, moment(end_of(day)))
+
         try:
-            await self._database.transaction(lambda tx: store.end_day(tx, moment(end_of(day))))
+            await self._database.transaction(work)
         except asyncpg.LockNotAvailableError:
             log.warning("day-not-closed", day=day.isoformat(), reason="a transaction is long")
             return False
         return True
 
     async def _alarm(self, day: date, detail: str) -> None:
-        if await self._database.transaction(lambda tx: store.alarm(tx, day, detail)):
+        async def work(tx: Connection) -> bool:
+            await self._fence(tx)
+            return await store.alarm(tx, day, detail)
+
+        if await self._database.transaction(work):
             log.error("day-not-borne-out", day=day.isoformat(), detail=detail)
 
     async def _conclude(self, tx: Connection) -> DailyTotals:
         await store.take_one_view(tx)
+        await self._fence(tx)
         state = await counting.lock_state(tx)
         positions = await counting.positions(tx)
         part = Part(await counting.closed_positions(tx, state.yesterday), positions)

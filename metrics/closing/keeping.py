@@ -15,6 +15,7 @@ from metrics.counting import store
 from metrics.counting.counter import Counter
 from metrics.counting.day import end_of
 from registry.database import DATABASE_AWAY, Database
+from registry.keeper.fence import TermOver
 
 PERIOD = 1.0  # seconds between rounds
 PAUSE_AFTER_ALARM = 60.0  # seconds
@@ -50,6 +51,8 @@ class CountKeeping:
             try:
                 if await self.round():
                     pause = 0.0
+            except TermOver:
+                log.warning("counting-ends")  # this work is about to be cancelled
             except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 log.warning("counting-failed", error=type(error).__name__)
             await asyncio.sleep(pause)

@@ -27,6 +27,7 @@ from metrics.counting.stream import Part, Piece
 from metrics.counting.sums import NOTHING, Sums, digests, judge, tail
 from metrics.journal.entry import Records
 from registry.database import Connection
+from registry.keeper.fence import Fence, unfenced
 
 PATIENCE = 120.0  # seconds without a sign of life after which a writer is not waited for
 # A writer that has just begun is in the table before its first record, by this much at least, and
@@ -62,15 +63,18 @@ class Counter:
         patience: float = PATIENCE,
         margin: int = MARGIN,
         most: int = ROUND_RECORDS,
+        fence: Fence = unfenced,
     ) -> None:
         self._owners = owners
+        self._fence = fence
         self._patience = patience
         self._margin = margin
         self._most = most
         self._lead: tuple[int, Records] | None = None  # what comes before a time
 
     async def round(self, tx: Connection) -> Round:
-        """Count what can be counted now."""
+        """Count what can be counted now. Raises TermOver."""
+        await self._fence(tx)
         state = await store.lock_state(tx)
         now, writers = await store.writers(tx, self._patience)
         until = await self._reach(tx, state, now, writers)

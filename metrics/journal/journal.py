@@ -38,6 +38,11 @@ class Keys(NamedTuple):
     clients: bytes
 
 
+def digest_of(key: bytes, canonical: str) -> bytes:
+    """The hash that stands for an identifier, given the journal's key of identifiers."""
+    return hashlib.blake2b(canonical.encode(), digest_size=16, key=key).digest()
+
+
 class Journal:
     """One process's journal, in segment files of its own folder."""
 
@@ -72,7 +77,7 @@ class Journal:
 
     def digest(self, canonical: str) -> bytes:
         """The hash that stands for an identifier, from its canonical form."""
-        return hashlib.blake2b(canonical.encode(), digest_size=16, key=self._key).digest()
+        return digest_of(self._key, canonical)
 
     def note(
         self,

@@ -25,6 +25,7 @@ from metrics.log.tile import ENTRIES, WIDTH, Tile, pack, partials
 from metrics.log.tree import Tree
 from registry.database import Connection, Database
 from registry.errors import Unavailable
+from registry.keeper.fence import Fence, unfenced
 
 MOST_BATCHES = 2_000  # in one transaction
 MOST_BYTES = 64 * 50_000  # of owed leaves in one transaction, one batch more or less
@@ -74,7 +75,9 @@ class Sequencer:
         origin: str,
         now: Callable[[], datetime],
         crew: Executor | None = None,
+        fence: Fence = unfenced,
     ) -> None:
+        self._fence = fence
         self._crew = crew
         self._database = database
         self._keys = keys
@@ -94,6 +97,7 @@ class Sequencer:
 
         async def work(tx: Connection) -> int:
             edges.clear()
+            await self._fence(tx)
             await store.hold_sequencing(tx)
             statements = await self._take_statements(tx)
             leaves = await self._take_leaves(tx) if registrations else []
@@ -114,6 +118,7 @@ class Sequencer:
         `closed_until` is the end of the last closed day."""
 
         async def work(tx: Connection) -> list[str]:
+            await self._fence(tx)
             await store.hold_sequencing(tx)
             closed = []
             for log in await store.logs(tx):
@@ -132,6 +137,7 @@ class Sequencer:
         await store.owe_statement(tx, Statement(LOG_CLOSED, at, content).text)
 
     async def _begin(self, tx: Connection) -> None:
+        await self._fence(tx)
         await store.hold_sequencing(tx)
         await claim(tx, self._keys, self._origin, self._now())
         await self._record_keys(tx)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter
 from rich.table import Table
 
+from metrics.journal.journal import digest_of
+from metrics.year.book import YearBook
 from metrics.year.numbers import YearNumbers
 from node.cli.access import USUAL, Access, Json
+from node.cli.console import at_node
 from node.cli.option import flag
 from node.cli.terminal import console, facts, print_json, table
+from node.recorder import journal_keys
+from registry.sealing import SealingKey
 
 METHODS = {
     "single": "单个",
@@ -34,18 +41,36 @@ async def metrics(
     look_through: Annotated[
         bool, flag("Look through all identifiers: which were resolved, which are rows of numbers.")
     ] = False,
+    config: Annotated[
+        Path | None,
+        Parameter(
+            help="Settings of a node: read directly in its database, however many there are."
+        ),
+    ] = None,
     access: Access = USUAL,
     json: Json = False,
 ) -> None:
     """Show a year's numbers, from the days that are closed.
 
-    With the exclusions between received and counted, and what a person should look at.
+    With the exclusions between received and counted, and what a person should look at. Years of
+    many millions of identifiers are looked through with --config, on the node's own machine.
     """
-    async with access.as_("operator") as client:
-        told = await client.get(f"/v1/metrics/{year}", look_through=str(look_through).lower())
+    if config is not None:
+        told = msgspec.to_builtins(await _at_console(config, year, look_through))
+    else:
+        async with access.as_("operator") as client:
+            told = await client.get(f"/v1/metrics/{year}", look_through=str(look_through).lower())
     if json:
         return print_json(told)
     return _print(msgspec.convert(told, YearNumbers))
+
+
+async def _at_console(config: Path, year: int, look_through: bool) -> YearNumbers:
+    async with at_node(config) as (settings, database):
+        sealing = SealingKey.load(Path(settings.sealing_key_file))
+        keys = await journal_keys(database, sealing)
+        book = YearBook(database, partial(digest_of, keys.identifiers))
+        return await book.numbers(year, look_through=look_through)
 
 
 def _print(told: YearNumbers) -> None:

@@ -24,6 +24,7 @@ from node.log.witness import HttpWitness
 from node.settings import InvalidSettings, Settings
 from node.uplink.client import NationalNodeClient
 from registry.database import Database
+from registry.keeper.fence import Fence
 
 CHECKPOINTS = "/ntn/v1/checkpoints"
 
@@ -71,6 +72,7 @@ def certified_log(
     session: aiohttp.ClientSession,
     national: NationalNodeClient | None,
     now: Callable[[], datetime],
+    fence: Fence,
 ) -> CertifiedLog | None:
     """None where no log is kept."""
     origin = settings.log_origin
@@ -82,7 +84,7 @@ def certified_log(
     publisher = Publisher(database, keys, origin, witnesses, needed)
     keeping = LogKeeping(
         database,
-        Sequencer(database, keys, origin, now, tools.crew),
+        Sequencer(database, keys, origin, now, tools.crew, fence),
         publisher,
         Backfill(database, keys.leaf.material, now),
         now,

@@ -52,7 +52,7 @@ async def year_told(call: Call) -> Reply:
         if numbers.registrations.gross > MOST_LOOKED_THROUGH:
             raise InvalidInput(
                 f"this year has more than {MOST_LOOKED_THROUGH:,} identifiers; "
-                "`biaoshi metrics --config` looks through them at the node itself",
+                f"`biaoshi metrics {year} --look-through --config FILE` does it at the node itself",
                 field="look_through",
                 rule="too-many",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from registry.database import Connection
 
 SEAT = 0x6269_616F_7368_6902  # "biaoshi", 2; 1 is the migrations'
+IDLE = "60s"  # a fenced transaction whose process says nothing for so long was frozen: it ends
 
 
 async def take_seat(connection: Connection) -> bool:
@@ -16,15 +17,20 @@ async def take_seat(connection: Connection) -> bool:
 async def begin_term(connection: Connection, name: str) -> int:
     """The number of the term that begins. Waits for transactions that hold an earlier one."""
     term: int = await connection.fetchval(
-        "UPDATE keeper SET term = term + 1, name = $1, elected_at = now() RETURNING term", name
+        """WITH present AS (SELECT single FROM keeper FOR UPDATE)
+           UPDATE keeper SET term = term + 1, name = $1, elected_at = now()
+             FROM present WHERE keeper.single = present.single RETURNING term""",
+        name,
     )
     return term
 
 
 async def hold_term(tx: Connection, term: int) -> bool:
-    """Whether the term still lasts; then no other begins before this transaction has ended."""
+    """Whether the term still lasts; then no other begins before this transaction has ended. What
+    else stands in the row may change meanwhile."""
+    await tx.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE}'")
     held: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM keeper WHERE term = $1 FOR SHARE)", term
+        "SELECT EXISTS (SELECT FROM keeper WHERE term = $1 FOR KEY SHARE)", term
     )
     return held
 

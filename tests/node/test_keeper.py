@@ -14,11 +14,12 @@ import pytest
 from node import foundation
 from node import keeper as module
 from node.app import open_node
-from node.keeper import Keeper, TermOver
+from node.keeper import Keeper
 from node.serve import listening
 from node.settings import Settings
 from registry.database import Database, connect
 from registry.keeper import store
+from registry.keeper.fence import TermOver
 from tests.node.live import Live, until
 
 TICK = 0.05

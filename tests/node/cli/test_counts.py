@@ -6,13 +6,16 @@ import asyncio
 import csv
 import io
 import json
+import re
 from datetime import date, datetime
+from pathlib import Path
 
 import pytest
 
 from metrics.counting.day import SHANGHAI
 from metrics.journal.entry import Kind, records_of
 from node.settings import Settings
+from node.v1 import counts
 from tests.node.cli.conftest import Cli
 from tests.node.live import Enterprise, Live
 from tests.node.test_recorder import BROWSER, _registered
@@ -132,3 +135,27 @@ async def test_a_years_numbers_as_people_read_them(
     plain = json.loads((await cli("metrics", yesterday.year, "--json")).out)
     assert plain["resolutions"]["counted"] == 7
     assert "No day" in (await cli("metrics", "2031")).out
+
+
+async def test_the_command_that_a_refusal_names_does_it(
+    cli: Cli,
+    live: Live,
+    at_node: None,
+    settings: Settings,
+    yesterday: date,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    usual = json.loads((await cli("metrics", yesterday.year, "--look-through", "--json")).out)
+    monkeypatch.setattr(counts, "MOST_LOOKED_THROUGH", -1)
+    refused = await cli("metrics", yesterday.year, "--look-through")
+    assert refused.status == 1
+    told = re.search("`biaoshi (metrics [^`]+)`", refused.err.replace("\n", " "))
+    assert told, refused.err
+    config = tmp_path / "biaoshi.toml"
+    config.write_text(f"secondary_prefix = {json.dumps(settings.secondary_prefix)}\n")
+    words = told[1].replace("FILE", str(config)).split()
+    done = await cli(*words, "--json", key=None)
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out) == usual
+    assert "resolved at least once" in (await cli(*words, key=None)).out
