@@ -19,6 +19,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from metrics.instruments import Instruments
+from metrics.journal.loss import LossCollector
 from node import foundation, health, housekeeping
 from node.award import issuing
 from node.bureau import uploading
@@ -154,6 +155,7 @@ def _assemble(
     tools: Tools | None,
 ) -> Node:
     instruments = Instruments(VERSION)
+    instruments.registry.register(LossCollector(recorder.journal))
     once = OnceRunner(database, form.sealing)
     cache = Cache(settings.cache_mebibytes << 20)
     lookups = Lookups(database, form)

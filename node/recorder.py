@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 from aiohttp import web
 
 from metrics.journal import store
-from metrics.journal.berth import Berth, Taken
+from metrics.journal.berth import Berth, Owner, Taken
 from metrics.journal.client import Clientele
 from metrics.journal.entry import Flag, Outcome, Surface
 from metrics.journal.journal import Journal, Keys
@@ -46,6 +46,7 @@ Found = TypeVar("Found", bound=Answer | None)
 FOLDER = "journal"  # beside the sealing key, where the settings name none
 _KEY_CONTEXT = "journal-key"
 _KEY_BYTES = 32
+_NONCE_BYTES = 16
 _NOT_FOUND = (PrefixNotFound, IdentifierNotFound)
 _REFUSED = (NotAuthenticated, NotPermitted)
 _ANSWERED = frozenset({200, 302, 303, 304})
@@ -149,11 +150,16 @@ async def open_recorder(
         canaries = [_canonical(text, settings) for text in settings.canaries]
     except ValueError as error:
         raise InvalidSettings(f"own_networks: {error}") from None
-    node, berth, writer = await _berth(database, root)
+    owner, berth = await _berth(database, root)
     journal = Journal(
-        berth.folder, node=node, writer=writer, key=keys.identifiers, canaries=canaries
+        berth.folder,
+        node=owner.node,
+        writer=owner.writer,
+        nonce=owner.nonce,
+        key=keys.identifiers,
+        canaries=canaries,
     )
-    shipper = Shipper(database, journal, berth, node)
+    shipper = Shipper(database, journal, berth, owner.node)
     try:
         yield Recorder(journal, clientele, shipper, settings.case_sensitive)
     finally:
@@ -168,16 +174,16 @@ async def journal_keys(database: Database, sealing: SealingKey) -> Keys:
     return Keys(held[:_KEY_BYTES], held[_KEY_BYTES:])
 
 
-async def _berth(database: Database, root: Path) -> tuple[str, Berth, int]:
+async def _berth(database: Database, root: Path) -> tuple[Owner, Berth]:
     """A new writer with its folder. After a restored backup a number may come again, whose folder
     is still there: then the next one."""
+    nonce = secrets.token_hex(_NONCE_BYTES)
     while True:
         async with database.connection() as connection:
-            node = (await store.node_id(connection)).partition("-")[0]
-            host = socket.gethostname()
-            writer = await store.add_writer(connection, host, os.getpid(), time.time_ns())
+            node, host = await store.node_id(connection), socket.gethostname()
+            writer = await store.add_writer(connection, host, os.getpid(), time.time_ns(), nonce)
         try:
-            return node, Berth.make(root, node, writer), writer
+            return Owner(node, writer, nonce), Berth.make(root, node, writer)
         except Taken:
             continue
         except OSError as error:

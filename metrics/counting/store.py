@@ -186,7 +186,7 @@ async def add(tx: Connection, day: date, sums: Sums) -> None:
 
 
 async def clear(tx: Connection, day: date) -> None:
-    """Take a day's sums out again, to be made anew."""
+    """Take a day's sums out again, to be made anew. The most that they have been stays."""
     await tx.execute(
         """UPDATE resolution_total AS t SET requests = t.requests - old.requests
              FROM (SELECT reason, sum(requests) AS requests FROM resolution_hour
@@ -253,10 +253,12 @@ async def _add_cells(tx: Connection, day: date, cells: Iterable[tuple[Cell, int]
 async def _add_totals(tx: Connection, totals: Iterable[tuple[Reason, int]]) -> None:
     listed = list(totals)
     await tx.execute(
-        """INSERT INTO resolution_total AS t (reason, requests)
-           SELECT reason, requests FROM unnest($1::smallint[], $2::bigint[])
-                                             AS total(reason, requests)
-           ON CONFLICT (reason) DO UPDATE SET requests = t.requests + excluded.requests""",
+        """INSERT INTO resolution_total AS t (reason, requests, most)
+           SELECT reason, requests, requests FROM unnest($1::smallint[], $2::bigint[])
+                                                       AS total(reason, requests)
+           ON CONFLICT (reason) DO UPDATE
+              SET requests = t.requests + excluded.requests,
+                  most = greatest(t.most, t.requests + excluded.requests)""",
         [reason for reason, _ in listed],
         [count for _, count in listed],
     )

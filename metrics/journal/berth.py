@@ -1,9 +1,10 @@
 """Folders of journals: one for each writer, held by a lock while its process lives.
 
-<root>/<node>-<writer>/000000.journal …
+<root>/<node>-<writer>/000000.journal …   (of the node's id its first part)
 
 The kernel gives the lock up when the process is gone, however it went; so a folder that can be
-locked is an orphan, and any process of this machine may ship what is left in it.
+locked is an orphan, and any process of this machine may ship what is left in it. Its name does not
+say enough to do so: after a restored backup another process may have its number. The files say it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,23 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from metrics.journal.entry import RECORD_BYTES
 from metrics.journal.journal import Stretch
-from metrics.journal.segment import read_segment
+from metrics.journal.segment import ForeignFile, read_segment
 
 
 class Taken(Exception):
     """Another process has, or had, this folder."""
+
+
+class Owner(NamedTuple):
+    """Whose a folder is: the node's id, the writer's number and its random word."""
+
+    node: str
+    writer: int
+    nonce: str
 
 
 class Berth:
@@ -34,8 +44,9 @@ class Berth:
     def make(cls, root: Path, node: str, writer: int) -> Berth:
         """The folder of a new writer. Raises Taken."""
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        final = root / f"{node}-{writer}"
-        making = root / f".{node}-{writer}-{os.getpid()}"
+        name = f"{_short(node)}-{writer}"
+        final = root / name
+        making = root / f".{name}-{os.getpid()}"
         making.mkdir(mode=0o700)
         lock = _locked(making)
         try:
@@ -49,12 +60,16 @@ class Berth:
             raise Taken(str(final)) from None
         return cls(final, lock)
 
-    def stretches(self, start: int) -> Iterator[Stretch]:
-        """What is left in an orphan from a position on. Raises ForeignFile."""
+    def stretches(self, owner: Owner, start: int) -> Iterator[Stretch]:
+        """What is left in an orphan from a position on. Raises ForeignFile, before it yields
+        anything, where not all of it is the owner's."""
         found = sorted(
             (read_segment(path) for path in self.folder.glob("*.journal")),
             key=lambda one: one[0].position,
         )
+        for header, _ in found:
+            if Owner(header.node, header.writer, header.nonce) != owner:
+                raise ForeignFile(f"{self.folder.name} is not of this writer of this database")
         for header, records in found:
             begin = max(start, header.position)
             left = records[(begin - header.position) * RECORD_BYTES :]
@@ -73,11 +88,16 @@ class Berth:
 
 def orphans(root: Path, node: str) -> Iterator[tuple[int, Berth]]:
     """The folders of this node's writers that are gone, locked."""
-    for folder in sorted(root.glob(f"{node}-*")):
-        number = folder.name.removeprefix(f"{node}-")
+    short = _short(node)
+    for folder in sorted(root.glob(f"{short}-*")):
+        number = folder.name.removeprefix(f"{short}-")
         lock = _locked(folder) if number.isdigit() else None
         if lock is not None:
             yield int(number), Berth(folder, lock)
+
+
+def _short(node: str) -> str:
+    return node.partition("-")[0]
 
 
 def _locked(folder: Path) -> int | None:

@@ -52,15 +52,18 @@ class Journal:
         *,
         node: str,
         writer: int,
+        nonce: str = "",
         key: bytes,
         canaries: Collection[str] = (),
         clock: Callable[[], int] = time.time_ns,
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
-        """`key` is that of identifiers; `canaries` are canonical identifiers."""
+        """`node` and `nonce` are written into the files, to tell whose they are. `key` is that of
+        identifiers; `canaries` are canonical identifiers."""
         self._folder = folder
         self._node = node
         self.writer = writer
+        self._nonce = nonce
         self._key = key
         self._canaries = frozenset(self.digest(text) for text in canaries)
         self._clock = clock
@@ -193,7 +196,13 @@ class Journal:
         """A new segment. Where there is no room for one, the next try is for `prepare`."""
         if not self._room:
             return None
-        header = Header(node=self._node, writer=self.writer, number=self._made, position=0)
+        header = Header(
+            node=self._node,
+            writer=self.writer,
+            nonce=self._nonce,
+            number=self._made,
+            position=0,
+        )
         try:
             segment = Segment(
                 self._folder / f"{self._made:06d}.journal", header, self._segment_bytes

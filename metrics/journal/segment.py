@@ -22,11 +22,13 @@ SEGMENT_BYTES = 8 * 1024 * 1024
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose records these are. `position` is that of the first in the writer's whole journal."""
+    """Whose records these are. `nonce` is the writer's random word; `position` is that of the first
+    record in the writer's whole journal."""
 
     format: str = FORMAT
     node: str
     writer: int
+    nonce: str = ""
     number: int
     position: int
 

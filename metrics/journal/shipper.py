@@ -17,7 +17,7 @@ import numpy as np
 import structlog
 
 from metrics.journal import store
-from metrics.journal.berth import Berth, orphans
+from metrics.journal.berth import Berth, Owner, orphans
 from metrics.journal.entry import RECORD_BYTES, records_of
 from metrics.journal.journal import Journal, Stretch
 from metrics.journal.segment import ForeignFile
@@ -107,11 +107,13 @@ class Shipper:
         """Ship the rest of a dead writer's journal; whether that went well."""
         if berth.folder in self._foreign:
             return False
-        start = await self._database.transaction(partial(store.shipped, writer=writer))
+        known = await self._database.transaction(partial(store.shipped, writer=writer))
         try:
-            if start is None:
+            if known is None:
                 raise ForeignFile(f"the database knows no writer {writer}")
-            left = await asyncio.to_thread(lambda: list(berth.stretches(start)))
+            nonce, start = known
+            owner = Owner(self._node, writer, nonce)
+            left = await asyncio.to_thread(lambda: list(berth.stretches(owner, start)))
         except ForeignFile as error:
             self._foreign.add(berth.folder)  # said once, and left alone
             log.error("journal-foreign", folder=berth.folder.name, reason=str(error))

@@ -33,13 +33,18 @@ async def node_id(connection: Connection) -> str:
     return str(await connection.fetchval("SELECT node_id FROM node_facts"))
 
 
-async def add_writer(connection: Connection, host: str, process: int, watermark: int) -> int:
+async def add_writer(
+    connection: Connection, host: str, process: int, watermark: int, nonce: str = ""
+) -> int:
+    """A new writer's number. The nonce is random, and tells it from one that had its number in
+    another course of this database."""
     writer: int = await connection.fetchval(
-        """INSERT INTO journal_writer (host, process, watermark) VALUES ($1, $2, $3)
+        """INSERT INTO journal_writer (host, process, watermark, nonce) VALUES ($1, $2, $3, $4)
            RETURNING writer_id""",
         host,
         process,
         watermark,
+        nonce,
     )
     return writer
 
@@ -66,13 +71,13 @@ async def ship(
     )
 
 
-async def shipped(tx: Connection, writer: int) -> int | None:
-    """How many records of a writer are here; None where there is no such writer. Its row is locked,
-    so that whoever else ships for it waits."""
-    position: int | None = await tx.fetchval(
-        "SELECT shipped FROM journal_writer WHERE writer_id = $1 FOR UPDATE", writer
+async def shipped(tx: Connection, writer: int) -> tuple[str, int] | None:
+    """A writer's nonce, and how many of its records are here; None where there is no such writer.
+    Its row is locked, so that whoever else ships for it waits."""
+    row = await tx.fetchrow(
+        "SELECT nonce, shipped FROM journal_writer WHERE writer_id = $1 FOR UPDATE", writer
     )
-    return position
+    return None if row is None else (row["nonce"], row["shipped"])
 
 
 async def unsettled(connection: Connection) -> list[dict[str, Any]]:

@@ -3,6 +3,10 @@
 The counters come from the database, so they go on where they were whatever is started again. Only
 the keeper tells them: of several processes one would have to say which one to believe. Ages are
 taken when they are asked for, so they grow while the database can't be read.
+
+Where requests that came late have their day summed up anew, some may change from counted to repeat.
+A counter that went back would look like a restart, and `increase()` would count everything again:
+so each stands at the most it has been until its sum is beyond that. The sums themselves are exact.
 """
 
 from __future__ import annotations

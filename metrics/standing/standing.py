@@ -48,7 +48,7 @@ class Standing:
     at: datetime
     year: int
     sums: Sums
-    requests: Mapping[Reason, int]
+    requests: Mapping[Reason, int]  # the most that each sum has been: it never goes back
     counted_until: datetime  # all that was journalled before is counted
     open_day_ends: datetime  # the first day that is not closed
     alarms: int  # closes that the sums don't bear out

@@ -96,7 +96,7 @@ def _sums(methods: list[Any], moved: Any, counted: int) -> Sums:
 
 async def standing(tx: Connection, at: datetime, year: int, sums: Sums) -> Standing:
     """Where the node stands, with sums that were read before."""
-    rows = await tx.fetch("SELECT reason, requests FROM resolution_total")
+    rows = await tx.fetch("SELECT reason, most FROM resolution_total")
     state = await tx.fetchrow(
         """SELECT counted_until, open_day,
                   (SELECT count(*) FROM close_alarm WHERE ended_at IS NULL) AS alarms,
@@ -109,7 +109,7 @@ async def standing(tx: Connection, at: datetime, year: int, sums: Sums) -> Stand
         at=at,
         year=year,
         sums=sums,
-        requests={Reason(row["reason"]): row["requests"] for row in rows},
+        requests={Reason(row["reason"]): row["most"] for row in rows},
         counted_until=moment(state["counted_until"]),
         open_day_ends=moment(end_of(state["open_day"])),
         alarms=state["alarms"],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.metrics_core import Metric
 
 from metrics.counting.reason import Reason
 from metrics.instruments import Instruments
+from metrics.journal.loss import LossCollector
 from metrics.log.log import Kind
 from metrics.standing.collector import StandingCollector
 from metrics.standing.standing import LogStanding, Standing, Sums
@@ -44,6 +46,7 @@ def told() -> Instruments:
         )
     )
     instruments.registry.register(standing)
+    instruments.registry.register(LossCollector(SimpleNamespace(lost=0)))
     return instruments
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,7 +14,12 @@ from metrics.counting.reason import Reason
 from metrics.counting.recount import Recount
 from metrics.counting.stream import Part
 from metrics.journal.entry import Kind, Outcome
+from metrics.standing.keeping import StandingKeeping
 from tests.metrics.counting.conftest import DAY, START, Ask, Bureau
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _recounted(bureau: Bureau) -> dict:
@@ -118,7 +124,35 @@ async def test_what_comes_late_to_an_open_day_is_summed_up_anew(bureau: Bureau) 
     assert (told.records, told.summed_anew) == (2, True)
     assert await bureau.totals() == {Reason.COUNTED: 3, Reason.REPEAT: 2}
     assert await bureau.fetchval("SELECT sum(requests)::int FROM resolution_total") == 5
+    assert await _told(bureau) == {Reason.COUNTED: 3, Reason.REPEAT: 2}
     assert await _recounted(bureau) == await _ledger(bureau)
+
+
+async def _told(bureau: Bureau) -> dict[Reason, int]:
+    """What Prometheus hears."""
+    found = await bureau.database.transaction(StandingKeeping(bureau.database, utcnow, print)._read)
+    return {reason: count for reason, count in found.requests.items() if count}
+
+
+async def test_what_prometheus_hears_never_goes_back(bureau: Bureau) -> None:
+    """Though of 100, 150 and 200 two turn out to be repeats."""
+    one, late = await bureau.worker(), await bureau.worker()
+    await bureau.execute("UPDATE journal_writer SET seen_at = now() - interval '1 hour'")
+    await one.note(Ask(100), Ask(150), Ask(200), until=300)
+    await bureau.round()
+    assert await _told(bureau) == {Reason.COUNTED: 3}
+    await late.note(Ask(125), Ask(175), until=310)
+    await one.note(until=310)
+    assert (await bureau.round()).summed_anew
+    assert await bureau.totals() == {Reason.COUNTED: 1, Reason.REPEAT: 4}
+    assert await _told(bureau) == {Reason.COUNTED: 3, Reason.REPEAT: 4}
+    for number in range(1, 4):
+        await one.note(Ask(300 + 100 * number), until=350 + 100 * number)
+        await late.note(until=350 + 100 * number)
+        await bureau.round()
+        assert (await _told(bureau))[Reason.COUNTED] == max(3, 1 + number)
+    assert await bureau.totals() == {Reason.COUNTED: 4, Reason.REPEAT: 4}
+    assert await _told(bureau) == await bureau.totals()
 
 
 async def test_a_round_is_bounded(bureau: Bureau) -> None:

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry, generate_latest
+
 from metrics.journal import entry
 from metrics.journal.entry import Flag, Outcome, Surface, records_of
 from metrics.journal.journal import Journal
+from metrics.journal.loss import LossCollector
 from metrics.journal.segment import read_segment
 from tests.metrics.journal.conftest import ANYONE, Clock
 
@@ -103,6 +106,9 @@ def test_without_room_records_are_lost_and_told(journal: Journal, tmp_path: Path
     journal.prepare()
     _note(journal, 2)
     assert (journal.position, journal.lost) == (12, 4)
+    registry = CollectorRegistry()
+    registry.register(LossCollector(journal))
+    assert b"biaoshi_journal_lost_records_total 4.0" in generate_latest(registry)
 
 
 def test_a_torn_record_is_told(journal: Journal, tmp_path: Path) -> None:

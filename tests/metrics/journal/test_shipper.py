@@ -22,13 +22,23 @@ NODE = "0000"
 class Process:
     """One process's journal. It can die as kill -9 lets it: nothing is closed in order."""
 
-    def __init__(self, database: Database, root: Path, writer: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        root: Path,
+        writer: int,
+        clock: Clock,
+        *,
+        node: str = NODE,
+        nonce: str = "",
+    ) -> None:
         self.writer = writer
         self.berth = Berth.make(root, NODE, writer)
         self.journal = Journal(
             self.berth.folder,
-            node=NODE,
+            node=node,
             writer=writer,
+            nonce=nonce,
             key=b"k" * 32,
             clock=clock,
             segment_bytes=SMALL,
@@ -143,3 +153,36 @@ async def test_a_folder_is_never_taken_twice(process, tmp_path) -> None:
     with pytest.raises(Taken):
         Berth.make(tmp_path, NODE, one.writer)
     assert list(orphans(tmp_path, NODE)) == []
+
+
+@pytest.mark.parametrize(
+    ("node", "nonce"), [("0000-another", "word"), (NODE, "another"), (NODE, "")]
+)
+async def test_what_was_left_under_a_number_given_out_again_is_not_shipped(
+    database, process, tmp_path, clock: Clock, node: str, nonce: str
+) -> None:
+    """A folder from before the database was put back, and the writer that has its number now."""
+    alive = await process()
+    async with database.connection() as connection:
+        writer = await store.add_writer(connection, "host", 1, clock.now, "word")
+    left = Process(database, tmp_path, writer, clock, node=node, nonce=nonce)
+    left.note(15)
+    left.die()
+    await alive.shipper.adopt()
+    assert await _numbers(database, writer) == []
+    row = await _writer(database, writer)
+    assert (row["shipped"], row["ended_at"]) == (0, None)
+    assert len(list(left.berth.folder.glob("*.journal"))) == 2, "for a person to look at"
+
+
+async def test_what_was_left_by_the_writer_itself_is(
+    database, process, tmp_path, clock: Clock
+) -> None:
+    alive = await process()
+    async with database.connection() as connection:
+        writer = await store.add_writer(connection, "host", 1, clock.now, "word")
+    left = Process(database, tmp_path, writer, clock, nonce="word")
+    left.note(15)
+    left.die()
+    await alive.shipper.adopt()
+    assert await _numbers(database, writer) == list(range(15))
