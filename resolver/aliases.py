@@ -71,7 +71,8 @@ def _alias(answer: Answer | None) -> Identifier | None:
 def _asked_for(query: Query, answer: Answer | None, via: tuple[str, ...]) -> Answer | None:
     if answer is None:
         return None
-    answer = replace(answer, handle=query.identifier.text, via=(*via, *answer.via))
+    # The tag of a record here that an alias names says nothing of the alias.
+    answer = replace(answer, handle=query.identifier.text, via=(*via, *answer.via), tag=None)
     if answer.outcome not in (Outcome.FOUND, Outcome.NO_VALUES):
         return answer
     if not (query.types or query.indexes):

@@ -41,7 +41,9 @@ class Spot:
         if self.held is held and self.worded is not None:
             return self.worded
         worded = word(self.wording, self.handle, held)
-        if self.held is held and len(worded.body) <= MAX_WORDED:
+        if len(worded.body) > MAX_WORDED:  # held here, it would outlive the cache's bounds
+            self.held = self.worded = None
+        elif self.held is held:
             self.worded = worded
         else:
             self.held, self.worded = held, None

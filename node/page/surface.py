@@ -251,7 +251,7 @@ def base_of(request: web.Request) -> str:
 def _scale(text: str) -> int:
     if not text:
         return 4
-    if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MAX_SCALE:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SCALE:
         return int(text)
     raise InvalidInput(f"a scale is 1 to {MAX_SCALE}", field="scale", rule="parameter")
 

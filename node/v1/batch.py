@@ -21,13 +21,14 @@ from node.http.staleness import staleness
 from node.v1.operation import Call, Operation, Reply
 from node.v1.resolution import SURFACE, TAG, Indexes, Resolution, Sent, Types, check, identifier_of
 from registry.access.actor import anonymous
-from registry.errors import BiaoshiError, InvalidInput, PrefixNotFound, RemoteUnavailable
+from registry.errors import BiaoshiError, InvalidInput, PrefixNotFound, RemoteUnavailable, TooLarge
 from registry.record.registrar import MAX_LIST
 from registry.record.value import decode
 from resolver.query import Answer, Query, select
 
 FOREIGN_AT_ONCE = 8
 SECONDS = 20.0  # for everything that other nodes are asked
+MAX_TOGETHER = 32 << 20  # characters of all records that are answered with
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +79,7 @@ class _Batch:
         self._reader = anonymous(call.actor.request_id)  # what anyone may read, whoever asks
         self._foreign = asyncio.Semaphore(FOREIGN_AT_ONCE)
         self._end = asyncio.get_running_loop().time() + SECONDS
+        self._room = MAX_TOGETHER
         self.stale: Answer | None = None
 
     async def resolve(self, text: str) -> _Item:
@@ -97,9 +99,22 @@ class _Batch:
         """The answer, of which the journal and the counters hear. Raises what there is instead."""
         call = self._call
         answer = await self._wiring.recorder.ask(
-            call.request, Surface.V1, self._anywhere, query, call.actor
+            call.request, Surface.V1, self._fitting, query, call.actor
         )
         self._wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
+        return answer
+
+    async def _fitting(self, query: Query) -> Answer:
+        """An answer for which there is room. The rest of the list may still find some."""
+        answer = await self._anywhere(query)
+        size = len(answer.values)
+        if size > self._room:
+            raise TooLarge(
+                f"the records of a list have at most {MAX_TOGETHER} characters together",
+                field="handles",
+                rule="batch-size",
+            )
+        self._room -= size
         return answer
 
     async def _anywhere(self, query: Query) -> Answer:
@@ -159,7 +174,8 @@ OPERATIONS = (
         summary=f"Resolve a list of up to {MAX_LIST} identifiers",
         description="Takes the spellings in use, and gives every item an answer or a problem of "
         "its own. Each item counts as a resolution. Other nodes are asked a few at a time, and "
-        f"for {SECONDS:g} s at most.",
+        f"for {SECONDS:g} s at most. All records together have at most {MAX_TOGETHER >> 20} Mi "
+        "characters: what is beyond is a problem of its item.",
         method="POST",
         path="/v1/resolve",
         handler=resolved,

@@ -142,7 +142,8 @@ async def _by_password(parts: Parts, asked: PasswordLogin) -> Actor:
         except Refused:
             raise NotAuthenticated("no such identity") from None
         for value in await _values(parts, reference, SECRET_TYPE):
-            if secrets.compare_digest(_secret(value.data), asked.password.encode()):
+            secret = _secret(value.data)
+            if secret and secrets.compare_digest(secret, asked.password.encode()):
                 return known(reference)
         raise NotAuthenticated("the secret key is another")
     applications = parts.wiring.applications
@@ -215,6 +216,7 @@ def _key(value: Value) -> WireKey | None:
 
 
 def _secret(data: Data) -> bytes:
+    """The secret a value holds; empty, which opens nothing, where it holds none."""
     if data.format == "base64":
         return base64.b64decode(data.value)
     return data.value.encode() if data.format == "string" else b""

@@ -192,4 +192,5 @@ class Ready:
 
 
 def _cost(body: bytes, made: Made) -> int:
-    return len(body) + made.size + OVERHEAD
+    """The view counts too: the cache may have let go of it."""
+    return len(body) + made.size + len(made.held.values) + OVERHEAD

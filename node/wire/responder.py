@@ -97,6 +97,8 @@ class Responder:
             raise Junk(ResponseCode.ERROR, error.detail) from None
         except Refused as refused:
             raise Junk(refused.code, refused.message) from None
+        except Exception as error:  # of the database, where the session is
+            raise Junk(*_crashed(error)) from None
 
     async def _answers(
         self, message: Message, known: Session | None, line: Line, note: Told

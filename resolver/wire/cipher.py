@@ -20,7 +20,7 @@ KEY_OCTETS = 32  # of a session key; MACs use all, AES-128 the first half
 AES_OCTETS = 16
 BLOCK = 16
 MAC_NAME = "HMAC-SHA256"
-MIN_DH_BITS, MAX_DH_BITS = 1024, 4096
+MIN_DH_BITS, MAX_DH_BITS = 1024, 2048  # more would keep all others waiting: anybody may ask
 EXPONENT_OCTETS = 48
 _MACS = {"HMAC-SHA256": "sha256", "HMAC-SHA1": "sha1"}
 
@@ -55,8 +55,11 @@ def deliver(client: WireKey, random_bytes: RandomBytes) -> tuple[bytes, bytes]:
     if not 1024 <= modulus.bit_length() <= 8192 or exponent < 3:
         raise Malformed("this RSA key is not safe")
     key = random_bytes(KEY_OCTETS)
-    public = rsa.RSAPublicNumbers(exponent, modulus).public_key()
-    return key, public.encrypt(u32(Cipher.AES) + key, padding.PKCS1v15())
+    try:
+        public = rsa.RSAPublicNumbers(exponent, modulus).public_key()
+        return key, public.encrypt(u32(Cipher.AES) + key, padding.PKCS1v15())
+    except ValueError:
+        raise Malformed("this RSA key is none") from None
 
 
 def encrypt(key: bytes, payload: bytes, random_bytes: RandomBytes) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 from registry.access.actor import anonymous
 from registry.errors import RemoteUnavailable
 from registry.identifier import Identifier
-from registry.record.value import Data, Value, decode
+from registry.record.tag import Tag
+from registry.record.value import Data, Value, decode, encode
 from resolver.aliases import Aliases
 from resolver.query import Answer, Outcome, Query, Source, select
 
@@ -101,3 +102,16 @@ async def test_what_is_no_alias() -> None:
 
 async def test_an_alias_of_nothing() -> None:
     assert await made({"86.1/A": [alias("86.1/GONE")]}).resolve(query()) is None
+
+
+async def test_the_state_of_what_an_alias_names_is_not_the_aliass() -> None:
+    """Else an alias that names another record of the same revision would seem to be unchanged."""
+
+    class Here:
+        async def resolve(self, query: Query) -> Answer:
+            return Answer(Outcome.FOUND, Source.LOCAL, "", encode([url("https://b")]), Tag(1, None))
+
+    link = Aliases(Records({"86.1/A": [alias("88.1/B")]}, Source.RECURSIVE, ""), Here())
+    answer = await link.resolve(query())
+    assert answer is not None
+    assert answer.tag is None

@@ -196,7 +196,7 @@ async def test_codes(live: Live, owner: Enterprise, name: str) -> None:
     async with live.session.get(f"{live.url}/{name}/{owner.prefix}/SN1?format=png&scale=2") as png:
         assert png.content_type == "image/png"
         assert (await png.read()).startswith(b"\x89PNG")
-    for query in ("scale=0", "scale=1000", "scale=x", f"format={'x' * 101}"):
+    for query in ("scale=0", "scale=1000", "scale=x", "scale=00019999", f"format={'x' * 101}"):
         assert (await get(live, f"/{name}/{owner.prefix}/SN1?{query}")).status == 422
     assert (await get(live, f"/{name}/no-handle")).status == 400
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from node.v1 import batch
 from tests.node.live import Enterprise, Live, Reply
 
 
@@ -121,3 +122,13 @@ async def test_each_item_is_counted(live: Live, shop: Enterprise) -> None:
     await resolve(live, handles)
     assert counter._value.get() == before + 2
     assert [outcome.name for outcome in noted] == ["FOUND", "FOUND", "WITHDRAWN"]
+
+
+async def test_records_that_are_too_much_together(
+    live: Live, shop: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "MAX_TOGETHER", 600)
+    reply = await resolve(live, [f"{shop.prefix}/A", *[f"{shop.prefix}/B"] * 20])
+    assert told(reply)[0] == f"{shop.prefix}/A"
+    assert told(reply)[-1] == "batch-size"
+    assert reply.body["totals"]["failed"] >= 10

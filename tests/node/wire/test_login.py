@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from registry.record.value import DataIn
 from resolver.wire import sm2
 from resolver.wire.body import (
     ChallengeAnswer,
@@ -128,8 +129,6 @@ async def test_by_an_applications_password(live: Live, seeded: Peer) -> None:
 async def test_by_sm2(live: Live, seeded: Peer) -> None:
     import base64
 
-    from registry.record.value import DataIn
-
     gmssl = sm2.library()
     assert gmssl is not None
     public, private = gmssl.sm2_key_generate()
@@ -146,3 +145,13 @@ async def test_by_sm2(live: Live, seeded: Peer) -> None:
 
     async with seeded.connection() as connection:
         assert await log_in(seeded, connection, prove) is ResponseCode.SUCCESS
+
+
+@pytest.mark.parametrize("data", ["", DataIn([], "vlist")])
+async def test_a_secret_key_that_holds_none_opens_nothing(
+    live: Live, seeded: Peer, data: str | DataIn
+) -> None:
+    await register(live.node.wiring, 1, "88.118.8/VOID", value(301, "HS_SECKEY", data))
+    async with seeded.connection() as connection:
+        for user in ("301:88.118.8/VOID", "0:88.118.8/VOID"):
+            assert await password(seeded, connection, user, "") is ResponseCode.LOGIN_FIRST

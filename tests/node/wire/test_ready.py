@@ -16,7 +16,7 @@ from registry.access.actor import console
 from registry.identifier import Identifier
 from resolver.wire.body import Indexes, ResolutionRequest, Values
 from resolver.wire.code import OpCode, OpFlag, ResponseCode
-from tests.node.handle_json.peer import register
+from tests.node.handle_json.peer import register, value
 from tests.node.live import Live
 from tests.node.wire.peer import STOCK, Peer, url
 
@@ -147,3 +147,15 @@ async def test_neither_sites_nor_changes_are_resolutions(live: Live, warm: Peer)
     await warm.ask(OpCode.GET_SITE_INFO, b"\0\0\0\1/")
     await warm.resolve(HANDLE)
     assert len(await noted(live, 1)) == 1
+
+
+async def test_a_view_counts_as_long_as_an_answer_of_it_is_held(live: Live, warm: Peer) -> None:
+    """However little of it is asked for: the cache may have let go of it."""
+    wiring = live.node.wiring
+    text = "x" * 20_000
+    await register(wiring, 1, "88.118.8/LONG", value(1, "URL", text), value(2, "EMAIL", "a@b.cn"))
+    await warm.resolve("88.118.8/LONG")
+    made = ready_of(live)
+    body = ResolutionRequest("88.118.8/LONG", (2,)).build()
+    assert made.answer(warm.message(OpCode.RESOLUTION, body).build(), LINE) is not None
+    assert made.size > len(text)

@@ -156,3 +156,22 @@ async def test_an_encrypted_request_of_no_session(seeded: Peer) -> None:
     envelope = Envelope(flags=EnvelopeFlag.ENCRYPTED, session_id=7, length=32)
     answer = await seeded.tcp(envelope.build() + bytes(32))
     assert answer.response_code == ResponseCode.SESSION_TIMEOUT
+
+
+async def test_an_encrypted_message_while_the_database_is_away(
+    seeded: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is answered, and so is what follows on the connection."""
+
+    async def away(number: int) -> None:
+        raise ConnectionRefusedError
+
+    envelope = Envelope(session_id=7, flags=EnvelopeFlag.ENCRYPTED, length=32)
+    async with seeded.connection() as connection:
+        with monkeypatch.context() as patched:
+            patched.setattr(seeded.open.parts.handshakes, "session", away)
+            answer = await connection.send(envelope.build() + bytes(32))
+        assert answer.response_code == ResponseCode.SERVER_TOO_BUSY
+        body = ResolutionRequest("88.118.8/P000007").build()
+        asked = seeded.message(OpCode.RESOLUTION, body)
+        assert (await connection.send(asked.build())).response_code == ResponseCode.SUCCESS

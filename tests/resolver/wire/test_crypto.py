@@ -97,7 +97,7 @@ def test_diffie_hellman() -> None:
 
 
 @pytest.mark.parametrize(
-    "numbers", [(1, 2**2048 - 1, 2), (5, 2**512 - 1, 2), (5, 2**8000 - 1, 2), (5, 2**2048, 2)]
+    "numbers", [(1, 2**2048 - 1, 2), (5, 2**512 - 1, 2), (5, 2**4096 - 1, 2), (5, 2**2047, 2)]
 )
 def test_unsafe_parameters(numbers: tuple[int, int, int]) -> None:
     with pytest.raises(Malformed):
@@ -132,3 +132,8 @@ def test_macs() -> None:
     ):
         assert not cipher.authentic(key, changed, credential)
     assert not cipher.authentic(key, message, msgspec.structs.replace(credential, counter=4))
+
+
+def test_no_key_to_deliver_to() -> None:
+    with pytest.raises(Malformed):
+        cipher.deliver(WireKey(RSA, (4, 2**2048 - 1)), os.urandom)
