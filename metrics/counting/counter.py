@@ -99,9 +99,8 @@ class Counter:
         until = min([now - self._margin, end_of(state.open_day), *marks])
         if until <= state.counted_until:
             return until
-        bounded = await store.waiting(tx, until, self._most)
         # Records of one moment, and those that come late, can't be parted.
-        return until if bounded <= state.counted_until else bounded
+        return await store.waiting(tx, state.counted_until, until, self._most)
 
     async def _add(self, tx: Connection, state: State, until: int, records: Records) -> None:
         lead = await self._lead_of(tx, state)

@@ -76,9 +76,9 @@ async def writers(connection: Connection, patience: float) -> tuple[int, list[Wr
     return now, [Writer(*row) for row in rows]
 
 
-async def waiting(connection: Connection, until: int, limit: int) -> int:
-    """A time not after `until` before which there are no more than about `limit` records that have
-    not been counted."""
+async def waiting(connection: Connection, after: int, until: int, limit: int) -> int:
+    """A time after one and not after another, before which there are no more than about `limit`
+    records that have not been counted."""
     found: int | None = await connection.fetchval(
         """SELECT first_time FROM (
                SELECT p.first_time, sum(p.count) OVER (ORDER BY p.first_time, p.writer_id,
@@ -86,10 +86,11 @@ async def waiting(connection: Connection, until: int, limit: int) -> int:
                  FROM journal_writer w JOIN journal_piece p USING (writer_id)
                 WHERE NOT w.settled AND w.counted < w.shipped AND p.position + p.count > w.counted
                   AND p.position > w.counted - $3 AND p.first_time < $1) AS waiting
-            WHERE records > $2 ORDER BY first_time LIMIT 1""",
+            WHERE records > $2 AND first_time > $4 ORDER BY first_time LIMIT 1""",
         until,
         limit,
         PIECE_RECORDS,
+        after,
     )
     return until if found is None else found
 

@@ -16,6 +16,7 @@ from registry.access.actor import Actor, Role
 OWN_AGENT = "biaoshi"
 LOAD_AGENT = "biaoshi-loadtest"
 KNOWN_CLIENTS = 65_536  # kept in memory
+MAX_AGENT = 1024  # characters of a user agent that are looked at, which anybody may send
 _NO_ADDRESS = bytes(16)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -49,7 +50,7 @@ class Clientele:
     def caller(self, address: str, agent: str | None, actor: Actor | None = None) -> Caller:
         """The client at an address; `actor` None is anonymous."""
         if actor is None or actor.anonymous:
-            return self._anonymous(address, agent)
+            return self._anonymous(address, agent and agent[:MAX_AGENT])
         return self._known(address, actor.name, actor.role, actor.enterprise_id or 0)
 
     def _make_anonymous(self, address: str, agent: str | None) -> Caller:

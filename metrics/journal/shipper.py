@@ -46,6 +46,7 @@ class Shipper:
         self._node = node
         self._period = period
         self._shipped = 0
+        self._sure = True  # that the database has no more than that
         self._foreign: set[Path] = set()
 
     async def run(self) -> None:
@@ -64,6 +65,9 @@ class Shipper:
 
     async def ship(self, *, ended: bool = False) -> None:
         """Ship all that has been noted until now."""
+        if not self._sure:
+            self._shipped = max(self._shipped, await self._held())
+        self._sure = False  # what fails here may be committed all the same
         position, moment = self._journal.mark()
         for segment in self._journal.unsynced(self._shipped):
             await asyncio.to_thread(segment.sync)
@@ -74,7 +78,13 @@ class Shipper:
                 await self._send(self._journal.writer, [piece], piece.last_time, ended=False)
                 self._shipped = piece.position + piece.count
         await self._send(self._journal.writer, [], moment, ended=ended)
+        self._sure = True
         self._journal.forget(self._shipped)
+
+    async def _held(self) -> int:
+        """How many of this process's records the database has."""
+        writer = self._journal.writer
+        return await self._database.transaction(partial(store.shipped, writer=writer)) or 0
 
     async def finish(self) -> None:
         """Ship the rest, once nothing more is noted, and remove the files. Where the database is

@@ -90,8 +90,12 @@ class GroupCommit:
                 for waiting in group:
                     _tell(waiting, error)
                 return
-            for waiting in group:
-                await self._settle([waiting])
+            try:
+                for waiting in group:
+                    await self._settle([waiting])
+            finally:  # cancelled on the way, those whose turn did not come hear of it too
+                for waiting in group:
+                    waiting.verdict.cancel()
             return
         for waiting, verdict in zip(group, verdicts, strict=True):
             if not waiting.verdict.done():

@@ -167,6 +167,22 @@ async def test_a_round_is_bounded(bureau: Bureau) -> None:
     assert await bureau.totals() == {Reason.COUNTED: 50}
 
 
+async def test_a_round_is_bounded_though_many_pieces_are_counted_in_part(bureau: Bureau) -> None:
+    bureau.counter = Counter(OwnerTable(), most=10)
+    workers = [await bureau.worker() for _ in range(4)]
+    for start in range(0, 300, 6):
+        for number, worker in enumerate(workers):
+            client = f"C{number}"
+            asks = [Ask(start + n + number / 8, f"N{start + n}", client) for n in range(6)]
+            await worker.note(*asks, until=start + 6)
+    found = []
+    while (told := await bureau.round()).records:
+        found.append(told.records)
+    assert sum(found) == 4 * 300
+    assert max(found) <= 40
+    assert await bureau.totals() == {Reason.COUNTED: 4 * 300}
+
+
 async def test_a_silent_writer_is_not_waited_for_long(bureau: Bureau) -> None:
     one, silent = await bureau.worker(), await bureau.worker()
     await one.note(Ask(10), until=20)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from metrics.journal.client import Clientele, packed_address, shown_address
+from metrics.journal.client import MAX_AGENT, Clientele, packed_address, shown_address
 from metrics.journal.entry import Flag, Kind
 from metrics.journal.robot import SHA256, Robots
 from registry.access.actor import Actor, Role
@@ -83,3 +83,8 @@ def test_the_list_ignores_case() -> None:
     robots = Robots.published()
     assert robots.names("GOOGLEBOT")
     assert not robots.names(BROWSER)
+
+
+def test_user_agents_are_looked_at_as_far_as_is_cheap(clientele: Clientele) -> None:
+    long = BROWSER + "x" * MAX_AGENT
+    assert clientele.caller("198.51.100.1", long) == clientele.caller("198.51.100.1", long + "y")

@@ -137,6 +137,35 @@ async def test_what_came_in_before_the_answer_was_lost_is_not_taken_twice(
     assert await _numbers(database, dead.writer) == list(range(15))
 
 
+class Deaf:
+    """A database that commits, and whose answer is lost once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.loses = True
+
+    async def transaction(self, work):
+        result = await self._database.transaction(work)
+        if self.loses:
+            self.loses = False
+            raise ConnectionError("lost after the commit")
+        return result
+
+
+async def test_what_is_noted_after_a_lost_answer_is_shipped_too(
+    database, process, tmp_path
+) -> None:
+    one = await process()
+    shipper = Shipper(Deaf(database), one.journal, one.berth, NODE)
+    one.note(3)
+    with pytest.raises(ConnectionError):
+        await shipper.ship()
+    one.note(4)
+    await shipper.finish()
+    assert await _numbers(database, one.writer) == list(range(7))
+    assert (await _writer(database, one.writer))["shipped"] == 7
+
+
 async def test_journals_of_other_databases_are_left_alone(database, process, tmp_path) -> None:
     alive = await process()
     foreign = Berth.make(tmp_path, NODE, 4711)

@@ -29,11 +29,14 @@ class Recorder:
         self.held = asyncio.Event()  # commits wait for it
         self.held.set()
         self.began = asyncio.Event()
+        self.again = asyncio.Event()  # a second commit began
 
     async def commit(self, wishes: Sequence[Wish]) -> list[Verdict]:
         names = [one.registration.identifier.suffix for one in wishes]
         self.groups.append(names)
         self.began.set()
+        if len(self.groups) > 1:
+            self.again.set()
         await asyncio.sleep(0.002)
         await self.held.wait()
         if self.poison & set(names):
@@ -114,3 +117,12 @@ async def test_the_end_turns_those_who_wait_away() -> None:
     for task in (busy, late):
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_an_end_amid_retries_one_by_one_leaves_nobody_waiting() -> None:
+    recorder = Recorder(poison={"S0"})
+    async with running(recorder, committers=1) as group:
+        waiting = [group.submit(wish(n)) for n in range(5)]
+        await recorder.again.wait()  # the first of the group, alone
+    found = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
+    assert all(isinstance(verdict, asyncio.CancelledError) for verdict in found)
