@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from metrics.journal.entry import RECORD_BYTES
 from metrics.journal.journal import Stretch
-from metrics.journal.segment import ForeignFile, read_segment
+from metrics.journal.segment import ForeignFile, is_blank, read_segment
 
 
 class Taken(Exception):
@@ -64,7 +64,7 @@ class Berth:
         """What is left in an orphan from a position on. Raises ForeignFile, before it yields
         anything, where not all of it is the owner's."""
         found = sorted(
-            (read_segment(path) for path in self.folder.glob("*.journal")),
+            (read_segment(path) for path in self.folder.glob("*.journal") if not is_blank(path)),
             key=lambda one: one[0].position,
         )
         for header, _ in found:

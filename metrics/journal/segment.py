@@ -93,6 +93,12 @@ class Segment:
         self.path.unlink()
 
 
+def is_blank(path: Path) -> bool:
+    """Whether a segment was not begun: its writer was killed while it made the file, or a power cut
+    took what was not yet on the disk."""
+    return not path.read_bytes().strip(b"\0")
+
+
 def read_segment(path: Path) -> tuple[Header, bytes]:
     """The header of a segment whose writer is gone, and its whole records. Raises ForeignFile."""
     content = path.read_bytes()

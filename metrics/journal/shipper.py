@@ -84,7 +84,8 @@ class Shipper:
     async def _held(self) -> int:
         """How many of this process's records the database has."""
         writer = self._journal.writer
-        return await self._database.transaction(partial(store.shipped, writer=writer)) or 0
+        known = await self._database.transaction(partial(store.shipped, writer=writer))
+        return 0 if known is None else known[1]
 
     async def finish(self) -> None:
         """Ship the rest, once nothing more is noted, and remove the files. Where the database is

@@ -124,6 +124,21 @@ async def test_what_a_killed_process_left_is_adopted(database, process) -> None:
     assert not dead.berth.folder.exists()
 
 
+@pytest.mark.parametrize("made", [b"", bytes(4096)])
+async def test_a_segment_that_was_being_made_is_in_nobodys_way(
+    database, process, made: bytes
+) -> None:
+    dead, alive = await process(), await process()
+    dead.note(5)
+    dead.berth.folder.joinpath("000009.journal").write_bytes(
+        made
+    )  # the kill came before its header
+    dead.die()
+    await alive.shipper.adopt()
+    assert await _numbers(database, dead.writer) == list(range(5))
+    assert not dead.berth.folder.exists()
+
+
 async def test_what_came_in_before_the_answer_was_lost_is_not_taken_twice(
     database, process
 ) -> None:
