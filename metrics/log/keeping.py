@@ -19,6 +19,9 @@ from registry.errors import BiaoshiError
 
 STEPS = 8  # of sequencing at most before there is a checkpoint again
 PAUSE_AFTER_TROUBLE = 15.0  # seconds
+# Leaves that are to follow a cosignature must not be so much older: within an hour of it they would
+# look backdated (`verification.scan.TOLERANCE`).
+LAG = timedelta(minutes=30)
 KEEP_ALL = timedelta(days=2)  # how long every checkpoint is kept, and not the last of each hour
 
 logger = structlog.get_logger()
@@ -78,6 +81,8 @@ class LogKeeping:
             taken += step
             if not step:
                 break
+        if committed and await self._lags():
+            return taken
         await self._publisher.publish()
         await self._tidy()
         return taken
@@ -89,6 +94,11 @@ class LogKeeping:
                 if log.kind is Kind.STATEMENTS and log.size:
                     return await store.published(connection, log.log_id) is not None
         return False
+
+    async def _lags(self) -> bool:
+        """Whether old leaves still wait, as after a long standstill: first they are taken in."""
+        async with self._database.connection() as connection:
+            return await store.lags(connection, self._now() - LAG)
 
     async def _tidy(self) -> None:
         """Close years, and thin out what was published long ago."""

@@ -160,7 +160,7 @@ class Sequencer:
         edge = await self._edge(tx, log)
         growth = _grown(log, edge, [leaf_hash(entry) for entry in entries], _packed(entries), [])
         await _write(tx, growth)
-        await store.settle_statements(tx, owed[-1][0])
+        await store.settle_statements(tx, [number for number, _ in owed])
         return [growth]
 
     async def _take_leaves(self, tx: Connection) -> list[Growth]:

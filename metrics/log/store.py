@@ -123,8 +123,11 @@ async def settle_leaves(tx: Connection, owed: Sequence[Owed]) -> None:
     )
 
 
-async def settle_statements(tx: Connection, last: int) -> None:
-    await tx.execute("DELETE FROM statement_owed WHERE statement_id <= $1", last)
+async def settle_statements(tx: Connection, taken: Sequence[int]) -> None:
+    """By their numbers: one with a smaller number may have been committed since they were read."""
+    await tx.execute(
+        "DELETE FROM statement_owed WHERE statement_id = ANY($1::bigint[])", list(taken)
+    )
 
 
 async def any_owed(connection: Connection, registered_before: datetime) -> bool:
@@ -132,6 +135,16 @@ async def any_owed(connection: Connection, registered_before: datetime) -> bool:
     found: bool = await connection.fetchval(
         """SELECT EXISTS (SELECT FROM leaf_owed JOIN batch USING (batch_id)
                            WHERE registered_at < $1)""",
+        registered_before,
+    )
+    return found
+
+
+async def lags(connection: Connection, registered_before: datetime) -> bool:
+    """As `any_owed`, of leaves that were owed since their registration."""
+    found: bool = await connection.fetchval(
+        """SELECT EXISTS (SELECT FROM leaf_owed JOIN batch USING (batch_id)
+                           WHERE NOT backfilled AND registered_at < $1)""",
         registered_before,
     )
     return found

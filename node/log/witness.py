@@ -66,7 +66,11 @@ class HttpWitness:
             async with self._session.post(
                 self._url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
-                content = await response.content.read(MAX_ANSWER)
+                content = b""
+                async for piece in response.content.iter_any():
+                    content += piece
+                    if len(content) > MAX_ANSWER:
+                        raise WitnessAway(f"its answer is longer than {MAX_ANSWER} bytes")
                 return response.status, response.content_type, content.decode("utf-8", "replace")
         except TimeoutError:
             raise WitnessAway(f"silent for {PATIENCE:g} s") from None

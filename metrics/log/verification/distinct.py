@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrics.log.fault import LogFault
-from metrics.log.leaf import ENTRY_BYTES, Leaf
+from metrics.log.leaf import ENTRY_BYTES, VERSION, Leaf
 from metrics.log.tile import bundles, unpack
 from metrics.log.verification.finding import Finding
 from metrics.log.verification.verify import Verified
@@ -73,8 +73,8 @@ def _leaves(log: Verified, suspected: set[int]) -> Iterator[tuple[int, bytes]]:
         except LogFault:
             continue  # it was blamed for that already
         for number, entry in enumerate(entries):
-            if len(entry) != ENTRY_BYTES:
-                continue
+            if len(entry) != ENTRY_BYTES or entry[0] != VERSION:
+                continue  # that too
             tag = Leaf.parse(entry).tag
             if int.from_bytes(tag[:8], "big") in suspected:
                 yield bundle.start + number, tag

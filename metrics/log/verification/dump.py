@@ -53,14 +53,22 @@ def match(logs: Sequence[Verified], key: LeafKey, dump: Iterable[str]) -> tuple[
     source = iter(dump)
     while some := list(islice(source, CHUNK)):
         halves = _tags(key, some)
-        found = np.zeros(len(some), np.bool_)
+        times = np.zeros(len(some), np.uint8)
         for log, mark in zip(logs, marks, strict=True):
             assert log.tags is not None  # chosen so above
-            found |= _mark(log.tags, mark, halves[:, 0])
+            times += _mark(log.tags, mark, halves[:, 0])
+        found = times > 0
         sums += halves[found].sum(axis=0, dtype=np.uint64)
         matched += int(found.sum())
         for at in np.flatnonzero(~found)[: MAX_FINDINGS - len(findings)]:
             findings.append(Finding("dump", "no-leaf", f"{some[at]} has no leaf in these logs"))
+        for at in np.flatnonzero(times > 1)[: MAX_FINDINGS - len(findings)]:
+            detail = f"{some[at]} has leaves in {times[at]} logs: one identifier counted twice"
+            findings.append(Finding("dump", "duplicate", detail))
+    marked = sum(int(mark.sum()) for mark in marks)
+    if matched > marked and not findings:
+        detail = f"{matched} lines of the dump belong to {marked} leaves: some stand there twice"
+        findings.append(Finding("dump", "duplicate", detail))
     for log, mark in zip(logs, marks, strict=True):
         if unmatched := int((~mark).sum()):
             detail = f"{unmatched} leaves belong to no identifier of the dump"

@@ -25,7 +25,7 @@ class Head:
     def read(cls, path: Path) -> Head:
         """Raises LogFault."""
         try:
-            note = SignedNote.parse(path.read_text("utf-8"))
+            note = SignedNote.parse(path.read_bytes().decode())
         except (OSError, UnicodeDecodeError) as error:
             raise LogFault(f"cannot read {path}: {error}", field=str(path), rule="file") from None
         return cls(path, note, Checkpoint.parse(note.text))

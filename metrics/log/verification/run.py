@@ -21,9 +21,15 @@ from metrics.log.verification.finding import Finding, Result
 from metrics.log.verification.folder import Head, LogFolder, log_folders
 from metrics.log.verification.heads import Trust
 from metrics.log.verification.statements import StatementCheck
+from metrics.log.verification.succession import missing, succession
 from metrics.log.verification.verify import Progress, Verified, check_against, verify_log
 
 DEMONSTRATION = "演示数据，不具有证明效力。Demonstration data: it proves nothing."
+UNPINNED = (
+    "验证密钥取自被验证的文件本身，请与登记的密钥核对。The verifier keys came with the "
+    "files: compare them with those you were given, or name them with --log-key and "
+    "--witness-key."
+)
 WORTHWHILE = 32 * 1024  # bytes of level 1: a quarter of a million leaves
 T = TypeVar("T")
 
@@ -41,11 +47,9 @@ class Question:
 
 
 def run(question: Question, progress: Progress = lambda name, done, of: None) -> Result:
-    """Raises LogFault where there is nothing to verify."""
+    """Raises LogFault where one of the paths holds nothing to verify."""
     started = time.perf_counter()
-    folders = [folder for path in question.paths for folder in log_folders(path)]
-    if not folders:
-        raise LogFault("there is no log", field=str(question.paths[0]), rule="nothing")
+    folders = [folder for path in question.paths for folder in _found(path)]
     trusts = {
         folder.path: question.trust or Trust.found(folder.path.parent, question.needed)
         for folder in folders
@@ -56,6 +60,7 @@ def run(question: Question, progress: Progress = lambda name, done, of: None) ->
     findings += _between(logs)
     findings += duplicates(_distinct(logs))
     findings += _stated(logs, trusts, question.key)
+    findings += succession(logs)
     matched = None
     if question.key is not None and question.dump is not None:
         matched, missing = match(_distinct(logs), question.key, question.dump)
@@ -67,6 +72,14 @@ def run(question: Question, progress: Progress = lambda name, done, of: None) ->
         matched=matched,
         seconds=round(time.perf_counter() - started, 3),
     )
+
+
+def _found(path: Path) -> list[LogFolder]:
+    """The logs of a path. Nothing that was to be verified is passed over."""
+    found = log_folders(path)
+    if not found:
+        raise LogFault("there is no log", field=str(path), rule="nothing")
+    return found
 
 
 class _Here(Executor):
@@ -155,13 +168,10 @@ def _stated(
 def _remarks(logs: list[Verified], trusts: dict[Path, Trust]) -> Iterable[str]:
     if any(log.figures and log.figures.demonstration for log in logs):
         yield DEMONSTRATION
+    yield from missing(logs)
     if not sm2.available() and any(
         sm2.is_sm2(key) for trust in trusts.values() for key in trust.logs
     ):
         yield "本机无法核验国密签名。SM2 signatures were not checked: there is no library here."
     if not all(trust.pinned for trust in trusts.values()):
-        yield (
-            "验证密钥取自被验证的文件本身，请与登记的密钥核对。The verifier keys came with the "
-            "files: compare them with those you were given, or name them with --log-key and "
-            "--witness-key."
-        )
+        yield UNPINNED

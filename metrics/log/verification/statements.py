@@ -69,6 +69,8 @@ class StatementCheck:
             except LogFault as fault:
                 at = int(fault.field) if fault.field and fault.field.isdigit() else None
                 findings.append(Finding(self._name, "statement", fault.detail, at))
+            except (TypeError, ValueError, OverflowError) as error:  # whatever stands in the JSON
+                findings.append(Finding(self._name, "statement", f"not as it must be: {error}"))
         return findings
 
     def _leaf_key(self, said: list[Said]) -> Iterator[Finding]:

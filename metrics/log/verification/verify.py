@@ -58,6 +58,9 @@ def verify_log(folder: LogFolder, trust: Trust, pool: Executor, progress: Progre
     except LogFault as fault:
         verified.blame(fault, "checkpoint")
         return verified
+    if head.checkpoint.origin.rpartition("/")[2] != folder.name:
+        detail = f"the folder is not named as the log in it, {head.checkpoint.origin}"
+        verified.findings.append(Finding(folder.name, "origin", detail, None, str(head.path)))
     cosigned = _cosigned(verified, trust, head)
     older = _older(verified, trust)
     seen = tuple(

@@ -20,7 +20,7 @@ from metrics.log.receipt import Receipt, check_receipt
 from metrics.log.verification.dump import identifiers
 from metrics.log.verification.finding import Figures, Result
 from metrics.log.verification.heads import Trust
-from metrics.log.verification.run import DEMONSTRATION, Question, run
+from metrics.log.verification.run import DEMONSTRATION, UNPINNED, Question, run
 from metrics.log.verification.verify import is_demonstration
 from node.cli.award import verify as award
 from node.cli.log.progress import Advance, bar
@@ -76,7 +76,7 @@ def verify(
         return max(award.verify(path, key=(*log_key, *witness_key), json=json) for path in paths)
     trust = _trust(log_key, witness_key, cosignatures)
     if all(path.is_file() for path in paths):
-        return max(_receipt(path, trust, as_json=json) for path in paths)
+        return max(_receipt(path, trust, cosignatures, as_json=json) for path in paths)
     key = None if leaf_key is None else leaf_key_in(leaf_key)
     lines = None if dump is None else identifiers(dump, case_sensitive=case_sensitive)
     question = Question(paths, trust, key, lines, processes, cosignatures)
@@ -138,11 +138,12 @@ def _cosigned(log: Figures) -> str:
     )
 
 
-def _receipt(path: Path, trust: Trust | None, *, as_json: bool) -> int:
+def _receipt(path: Path, given: Trust | None, needed: int, *, as_json: bool) -> int:
     """One receipt."""
     try:
-        receipt = Receipt.parse(path.read_text("utf-8"))
-        cosigned = check_receipt(receipt, trust or Trust.found(path.parent))
+        trust = given or Trust.found(path.parent, needed)
+        receipt = Receipt.parse(path.read_bytes().decode())
+        cosigned = check_receipt(receipt, trust)
     except (LogFault, UnicodeDecodeError) as fault:
         detail = fault.detail if isinstance(fault, LogFault) else str(fault)
         if as_json:
@@ -152,7 +153,8 @@ def _receipt(path: Path, trust: Trust | None, *, as_json: bool) -> int:
         return 1
     found = receipt.facts()
     if as_json:
-        print_json({"holds": True, "path": str(path), **found})
+        remarks = [] if trust.pinned else [UNPINNED]
+        print_json({"holds": True, "path": str(path), **found, "remarks": remarks})
         return 0
     out = console()
     out.print(facts(found.items()))
@@ -161,5 +163,7 @@ def _receipt(path: Path, trust: Trust | None, *, as_json: bool) -> int:
         out.print(f"见证 cosigned by {one.name} at {at:%Y-%m-%d %H:%M:%S}")
     if is_demonstration(receipt.proof.checkpoint.origin):
         out.print(Text(DEMONSTRATION, "yellow"))
+    if not trust.pinned:
+        out.print(Text(UNPINNED, "yellow"))
     out.print(Text("凭证有效。The receipt holds.", "green"))
     return 0

@@ -422,3 +422,40 @@ async def test_trouble_with_the_log_does_not_end_the_node(kept: Kept) -> None:
     assert not running.done()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_after_a_standstill_old_leaves_are_taken_in_before_anything_is_cosigned(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that came after a cosignature would look backdated."""
+    monkeypatch.setattr("metrics.log.sequencer.MOST_BATCHES", 1)
+    monkeypatch.setattr("metrics.log.keeping.STEPS", 1)
+    keeping = kept.keeping()
+    await settle(keeping)
+    for suffix in "ABC":
+        await kept.register(suffix)
+    await kept.sql("UPDATE batch SET registered_at = registered_at - interval '2 hours'")
+    for _ in range(3):
+        await keeping.round()
+    async with kept.database.connection() as connection:
+        [log] = [one for one in await store.logs(connection) if one.kind is Kind.REGISTRATIONS]
+        sizes = [one.size for one in await store.all_published(connection, log.log_id)]
+    assert sizes == [3]
+
+
+async def test_a_statement_committed_late_is_not_lost(kept: Kept) -> None:
+    """Its number is smaller than that of one which was taken in meanwhile."""
+
+    async def owed(connection: Connection) -> list[tuple[int, str]]:
+        return await store.owed_statements(connection, 10)
+
+    async with kept.database.connection() as late, kept.database.connection() as sequencer:
+        transaction = late.transaction()
+        await transaction.start()
+        await store.owe_statement(late, "late")
+        await kept.database.transaction(lambda tx: store.owe_statement(tx, "early"))
+        [(number, body)] = await owed(sequencer)
+        assert body == "early"
+        await transaction.commit()
+        await store.settle_statements(sequencer, [number])
+        assert [body for _, body in await owed(sequencer)] == ["late"]

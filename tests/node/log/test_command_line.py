@@ -99,6 +99,13 @@ async def test_a_receipt(
     assert await run("verify", file) == 1
     assert "核验不通过" in capsys.readouterr().out
 
+    beside = [f"log {key}\n" for key in _keys(log_folder, YEAR)]
+    (tmp_path / "keys").write_text("".join(beside) + f"witness {logged.sandbox.witness_key}\n")
+    assert await run("verify", file) == 0
+    assert "--log-key" in capsys.readouterr().out
+    assert await run("verify", file, "--cosignatures=2") == 1
+    assert "1 of 2 cosignatures" in capsys.readouterr().out
+
 
 async def test_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "keys"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from yarl import URL
 
 from metrics.log.checkpoint import Checkpoint
+from metrics.log.cosignature import cosign, verifier_key
 from metrics.log.merkle import consistency_proof
 from metrics.log.note import SignedNote, Signer, VerifierKey
 from metrics.log.publisher import LogForked, WitnessAway, WitnessConflict, WitnessRefused
@@ -102,3 +106,24 @@ async def test_what_it_refuses_and_when_it_is_away(tmp_path: Path) -> None:
         await sandbox.stop()
         with pytest.raises(WitnessAway):
             await near.add(submission(0, 1))
+
+
+async def test_an_answer_that_comes_in_pieces_is_read_to_its_end() -> None:
+    key = Ed25519PrivateKey.generate()
+    verifier = verifier_key("witness.invalid", key)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        text = Submission.parse(await request.read()).note.text
+        line = str(cosign("witness.invalid", key, text, 1_800_000_000)).encode()
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        await response.prepare(request)
+        for piece in (line[:20], line[20:]):
+            await response.write(piece)
+            await asyncio.sleep(0.1)  # so that it is sent alone
+        return response
+
+    app = web.Application()
+    app.router.add_post("/add-checkpoint", answer)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        near = HttpWitness(session, server.make_url("/add-checkpoint"), verifier)
+        assert (await near.add(submission(0, 3))).of(verifier)
