@@ -55,7 +55,10 @@ def run(question: Question, progress: Progress = lambda name, done, of: None) ->
         for folder in folders
     }
     with _pool(folders, question.processes) as pool:
-        logs = [verify_log(folder, trusts[folder.path], pool, progress) for folder in folders]
+        logs = [
+            verify_log(folder, trusts[folder.path], pool, progress, _elsewhere(folder, folders))
+            for folder in folders
+        ]
     findings = [finding for log in logs for finding in log.findings]
     findings += _between(logs)
     findings += duplicates(_distinct(logs))
@@ -114,15 +117,25 @@ def _between(logs: list[Verified]) -> list[Finding]:
             one, two = log.head.checkpoint, other.head.checkpoint
             later = (one.size, str(log.folder.path)) > (two.size, str(other.folder.path))
             if one.origin == two.origin and later:
-                for head in (other.head, *_heads(other.folder)):
+                for head in _heads(other.folder):
                     found = check_against(log, head)
                     findings += [found] if found else []
     return findings
 
 
+def _elsewhere(folder: LogFolder, folders: list[LogFolder]) -> list[Head]:
+    """Checkpoints of one log in other folders than this."""
+    others = [one for one in folders if one.path != folder.path and one.name == folder.name]
+    if not others:
+        return []
+    origins = {head.checkpoint.origin for head in _heads(folder)}
+    heads = [head for other in others for head in _heads(other)]
+    return [head for head in heads if head.checkpoint.origin in origins]
+
+
 def _heads(folder: LogFolder) -> list[Head]:
     heads = []
-    for path in folder.older:
+    for path in (folder.path / "checkpoint", *folder.older):
         try:
             heads.append(Head.read(path))
         except LogFault:

@@ -50,8 +50,15 @@ class Verified:
         )
 
 
-def verify_log(folder: LogFolder, trust: Trust, pool: Executor, progress: Progress) -> Verified:
-    """Read a whole log. What does not hold is in the findings; nothing is raised."""
+def verify_log(
+    folder: LogFolder,
+    trust: Trust,
+    pool: Executor,
+    progress: Progress,
+    elsewhere: Sequence[Head] = (),
+) -> Verified:
+    """Read a whole log. What does not hold is in the findings; nothing is raised. Checkpoints of it
+    from `elsewhere` say when its leaves were there, as those that lie beside it do."""
     verified = Verified(folder)
     try:
         head = verified.head = Head.read(folder.path / "checkpoint")
@@ -65,7 +72,7 @@ def verify_log(folder: LogFolder, trust: Trust, pool: Executor, progress: Progre
     older = _older(verified, trust)
     seen = tuple(
         (one.checkpoint.size, max(witness.time for witness in by) * 1_000_000)
-        for one, by in older
+        for one, by in (*older, *_cosigned_elsewhere(trust, elsewhere))
         if by
     )
     latest = max((one.time for one in cosigned), default=None)
@@ -137,6 +144,16 @@ def _older(verified: Verified, trust: Trust) -> list[tuple[Head, tuple[Witnessed
                 )
             )
     return found
+
+
+def _cosigned_elsewhere(
+    trust: Trust, heads: Iterable[Head]
+) -> Iterator[tuple[Head, tuple[Witnessed, ...]]]:
+    for head in heads:
+        try:
+            yield head, trust.check(head)
+        except LogFault:
+            continue  # it is blamed where it lies
 
 
 def _rising(seen: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:

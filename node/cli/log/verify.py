@@ -73,6 +73,9 @@ def verify(
     if dump is not None and leaf_key is None:
         raise LogFault("a dump is matched with --leaf-key", field="dump", rule="leaf-key")
     if any(map(is_package, paths)):
+        if dump is not None or leaf_key is not None or cosignatures != 1:
+            detail = "--leaf-key, --dump and --cosignatures are for logs, and a report is named"
+            raise LogFault(detail, field="paths", rule="report")
         return max(award.verify(path, key=(*log_key, *witness_key), json=json) for path in paths)
     trust = _trust(log_key, witness_key, cosignatures)
     if all(path.is_file() for path in paths):

@@ -130,3 +130,12 @@ async def test_misuse_is_one_line(
 ) -> None:
     assert await run(*arguments) != 0
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+async def test_what_is_asked_of_a_log_is_not_passed_over_with_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.zip"
+    report.write_bytes(b"")
+    assert await run("verify", report, "--cosignatures", "2") != 0
+    assert "--cosignatures are for logs" in capsys.readouterr().err

@@ -190,6 +190,16 @@ def test_a_backdated_leaf(export: Path) -> None:
     assert (found.log, found.leaf) == (YEAR, LEAVES)
 
 
+def test_an_export_of_before_shows_what_is_backdated(export: Path, tmp_path: Path) -> None:
+    """Though the checkpoints that would were left out of the later one."""
+    before = Path(shutil.copytree(export, tmp_path / "before"))
+    grown(export, datetime(2026, 1, 2, 12, tzinfo=SHANGHAI))
+    shutil.rmtree(export / YEAR / "checkpoints")
+    assert not [one for one in verify(export).findings if one.rule == "backdated"]
+    found = finding(verify(before, export), "backdated")
+    assert (found.log, found.leaf) == (YEAR, LEAVES)
+
+
 def test_a_leaf_from_the_future_or_another_year(export: Path) -> None:
     grown(export, datetime(2026, 8, 1, tzinfo=SHANGHAI))
     assert finding(verify(export), "leaf-time").leaf == LEAVES
