@@ -61,15 +61,17 @@ class Fallback:
         if len(answer.values) > LARGEST:
             return
         self._last[key] = (self._clock(), answer)
-        self._size += _cost(answer)
+        self._size += _cost(key, answer)
         while self._size > MAX_OCTETS:
             self._forget(next(iter(self._last)))
 
     def _forget(self, key: _Key) -> None:
         _, answer = self._last.pop(key, (0.0, None))
         if answer is not None:
-            self._size -= _cost(answer)
+            self._size -= _cost(key, answer)
 
 
-def _cost(answer: Answer) -> int:
-    return len(answer.values) * 2 + OVERHEAD
+def _cost(key: _Key, answer: Answer) -> int:
+    handle, types, indexes = key
+    asked = len(handle) + sum(map(len, types)) + 32 * (len(types) + len(indexes))
+    return (len(answer.values) + asked) * 2 + OVERHEAD

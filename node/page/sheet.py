@@ -80,15 +80,15 @@ def _row(value: Value, language: str) -> Row:
 def _day(timestamp: str, language: str) -> str:
     """A stored time as readers of a language know it: Beijing's, or UTC. Other nodes' times may be
     of any form, and are shown as they are."""
+    zone, called = (BEIJING, "（北京时间）") if language == "zh" else (UTC, " UTC")
     try:
         at = datetime.fromisoformat(timestamp)
-    except ValueError:
+        if at.tzinfo is None:
+            return timestamp
+        at = at.astimezone(zone)
+    except (ValueError, OverflowError):
         return timestamp
-    if at.tzinfo is None:
-        return timestamp
-    if language == "zh":
-        return f"{at.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}（北京时间）"
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{at:%Y-%m-%d %H:%M:%S}{called}"
 
 
 def _rendered(language: str, **context: object) -> bytes:

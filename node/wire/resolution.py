@@ -37,9 +37,9 @@ async def resolve(parts: Parts, call: Call, note: Callable[[Resolved], None]) ->
     except BiaoshiError as error:
         note(expected(outcome_of(error)))
         raise
+    values = tuple(to_wire(value) for value in decode(answer.values))  # or it is no answer here
     note(expected(Entry.of(answer.outcome), answer))
     await _check(parts, query, answer)
-    values = tuple(to_wire(value) for value in decode(answer.values))
     body = Values(asked.handle, values).build()
     return Result(body, authoritative=answer.source is Source.LOCAL)
 

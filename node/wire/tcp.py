@@ -190,7 +190,9 @@ class Connection(asyncio.Protocol):
             self._connections.work(self)
 
     def _ready(self, octets: bytes) -> bool:
-        """Answer with what is ready, if it is."""
+        """Answer with what is ready, if it is and the client takes what it is sent."""
+        if self._room is not None:
+            return False
         answer = self._connections.ready.answer(octets, self._line)
         if answer is None or self._closing:
             return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from registry.access.actor import anonymous
@@ -92,3 +94,12 @@ async def test_stale_answers_are_not_kept_as_fresh_ones() -> None:
     again = await kept.resolve(QUERY)
     assert again is not None
     assert not again.stale
+
+
+async def test_what_was_asked_for_takes_room_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fallback, "MAX_OCTETS", 100_000)
+    link = Fallback(Remote(), Clock(), seconds=60.0)
+    for number in range(20):
+        await link.resolve(replace(QUERY, types=frozenset({f"{number:020000d}"})))
+    assert link.size <= 100_000
+    assert len(link._last) < 5

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import zxingcpp
 
+from node.page import sheet
 from node.page.accept import best_language, best_type
 from node.page.code_image import Symbology, _png, drawn
 from node.page.linkset import linkset
@@ -210,3 +211,9 @@ def test_a_png_has_right_checks() -> None:
         assert struct.unpack(">I", png[at + 8 + length : at + 12 + length])[0] == zlib.crc32(body)
         at += 12 + length
     assert at == len(png)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+09:00", "9999-12-31T23:59:59-08:00", "soon"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_times_of_other_nodes_that_are_none(at: str, language: str) -> None:
+    assert sheet._day(at, language) == at

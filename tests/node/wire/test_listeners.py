@@ -17,6 +17,7 @@ from resolver.wire.body import ResolutionRequest, Text, Values
 from resolver.wire.code import MAX_MESSAGE, OpCode, ResponseCode
 from resolver.wire.fragment import split
 from resolver.wire.message import Envelope, Message
+from tests.node.handle_json.peer import register, value
 from tests.node.live import Live
 from tests.node.wire.peer import PATIENCE, Peer, furnish
 from tests.resolver.wire.recorded import EXCHANGES
@@ -219,3 +220,27 @@ async def test_a_challenge_may_be_answered_elsewhere(seeded: Peer, second: Peer)
     challenged = await seeded.ask(OpCode.CREATE_HANDLE, body)
     done = await second.tcp(seeded.proof(challenged, by_secret()).build())
     assert done.response_code == ResponseCode.SUCCESS
+
+
+async def test_answers_that_are_ready_wait_for_a_client_that_reads_nothing(
+    live: Live, seeded: Peer
+) -> None:
+    wiring = live.node.wiring
+    async with asyncio.timeout(60):
+        while not wiring.records.cache.certain:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+    await register(wiring, 1, "88.118.8/LONG", value(1, "URL", "x" * 40_000))
+    await seeded.resolve("88.118.8/LONG")
+    messages = [query(seeded, "88.118.8/LONG") for _ in range(1000)]
+    async with seeded.connection() as connection:
+        connection.writer.write(b"".join(message.build() for message in messages))
+        held = 0
+        for _ in range(50):
+            await asyncio.sleep(0.01)
+            for served in list(seeded.open.connections._open):
+                if served._transport is not None:
+                    held = max(held, served._transport.get_write_buffer_size())
+        assert 0 < held < 1 << 20
+        answers = [await connection.receive() for _ in messages]
+    asked = [message.envelope.request_id for message in messages]
+    assert [answer.envelope.request_id for answer in answers] == asked
