@@ -28,7 +28,8 @@ class DayUncounted(NotFound):
 @dataclass(frozen=True, slots=True)
 class Audit:
     """What a recount gave, and what the ledger has. `journal` tells whether a closed day's journal
-    is still the one that was stated; None for the open day."""
+    is still the one that was stated; None for the open day. `missing` are records that were stated
+    and are here no more, as when the time of keeping is over."""
 
     day: date
     closed: bool
@@ -37,6 +38,7 @@ class Audit:
     cells_differ: int  # hours of a prefix under a reason
     sources_differ: int
     journal: bool | None
+    missing: int
 
     @property
     def sound(self) -> bool:
@@ -62,9 +64,10 @@ async def audit(database: Database, day: date) -> Audit:
             )
         found = await Recount(tx, OwnerTable(), day, part).sums(until)
         ledger = await counting.sums_of(tx, day)
-        journal = None
+        journal, missing = None, 0
         if closed is not None:
-            journal = (await journal_of(tx, day)).digest == closed.journal_hash
+            held = await journal_of(tx, day)
+            journal, missing = held.digest == closed.journal_hash, closed.records - held.records
         return Audit(
             day=day,
             closed=closed is not None,
@@ -75,6 +78,7 @@ async def audit(database: Database, day: date) -> Audit:
             + _differ(ledger.answered, found.answered)
             + _differ(ledger.counted, found.counted),
             journal=journal,
+            missing=missing,
         )
 
     return await database.transaction(work)

@@ -14,6 +14,7 @@ from typing import TypeVar
 from metrics.closing import store
 from metrics.counting.day import SHANGHAI, start_of
 from metrics.counting.recount import part_of
+from metrics.counting.repeat import WINDOW
 from metrics.counting.stream import Piece, pack
 from registry.database import Connection, Database
 from registry.keeper.fence import Fence, unfenced
@@ -63,8 +64,11 @@ class Retention:
         await self._fenced(lambda tx: store.note_packed(tx, day))
 
     async def _forget(self, since: date | None, before: date) -> None:
+        """Remove days. The end of the last one stays for a while: what repeats it is the next
+        day's, and could not be recounted without."""
         after = 0 if since is None else start_of(since)
-        while await self._fenced(lambda tx: store.forget(tx, after, start_of(before))):
+        until = start_of(before) - WINDOW
+        while await self._fenced(lambda tx: store.forget(tx, after, until)):
             pass
 
     async def _fenced(self, work: Callable[[Connection], Awaitable[T]]) -> T:

@@ -63,9 +63,15 @@ def _print(found: Audit) -> None:
         out.print(shown)
     else:
         out.print("没有解析请求 No requests.")
-    if found.journal is False:
+    if found.missing > 0:
+        out.print(
+            f"当日日志缺 {found.missing:,} 条，无从核对：已过保存期，或被删除 "
+            f"{found.missing:,} records of this day's journal are here no more: their time of "
+            "keeping is over, or somebody removed them."
+        )
+    elif found.journal is False:
         out.print("日志与结账时公布的哈希不符 The journal is not the one that was stated.")
-    if found.cells_differ or found.sources_differ:
+    if found.missing <= 0 and (found.cells_differ or found.sources_differ):
         numbers = f"{found.cells_differ:,} / {found.sources_differ:,}"
         out.print(f"分项与来源不符 Cells and sources that differ: {numbers}")
     elif found.sound:
@@ -81,5 +87,6 @@ def _plain(found: Audit) -> dict[str, object]:
         "cells_differ": found.cells_differ,
         "sources_differ": found.sources_differ,
         "journal": found.journal,
+        "missing": found.missing,
         "sound": found.sound,
     }

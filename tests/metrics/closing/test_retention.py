@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from metrics.closing import journal, store
+from metrics.closing.audit import audit
 from metrics.closing.retention import Retention
 from metrics.counting.day import DAY as A_DAY
 from metrics.counting.day import SECOND
-from tests.metrics.closing.conftest import Office
+from metrics.counting.reason import Reason
+from tests.metrics.closing.conftest import NEXT, Office
 from tests.metrics.closing.test_closer import _ledger, _recounted
 from tests.metrics.counting.conftest import DAY, Ask
 
@@ -51,6 +53,8 @@ async def test_journals_are_kept_as_long_as_the_settings_say(closed: Office) -> 
     await _retention(closed, datetime(2027, 3, 9, tzinfo=UTC), days=365).work()
     assert (await _held(closed)).records == 202
     await _retention(closed, datetime(2027, 3, 11, tzinfo=UTC), days=365).work()
+    assert (await _held(closed)).records == 1, "what the next day may repeat stays with it"
+    await _retention(closed, datetime(2027, 3, 12, tzinfo=UTC), days=365).work()
     assert (await _held(closed)).records == 0
     left = await closed.bureau.fetchval("SELECT count(*) FROM journal_piece")
     assert left == 1, "what has not been counted stays"
@@ -62,4 +66,18 @@ async def test_a_released_years_journal_goes_after_180_days(closed: Office) -> N
     await _retention(closed, datetime(2026, 9, 6, tzinfo=UTC)).work()
     assert (await _held(closed)).records == 202
     await _retention(closed, datetime(2026, 9, 7, tzinfo=UTC)).work()
+    assert (await _held(closed)).records == 1
+    await _retention(closed, datetime(2026, 9, 8, tzinfo=UTC)).work()
     assert (await _held(closed)).records == 0
+
+
+async def test_the_oldest_day_kept_can_be_recounted(office: Office) -> None:
+    worker = await office.bureau.worker()
+    await worker.note(Ask(100), Ask(MIDNIGHT - 10), Ask(MIDNIGHT + 10), until=2 * MIDNIGHT)
+    assert await office.close() is not None
+    assert await office.close(NEXT) is not None
+    await _retention(office, datetime(2027, 3, 11, tzinfo=UTC), days=365).work()
+    found = await audit(office.bureau.database, NEXT)
+    assert found.recount == found.ledger == {Reason.REPEAT: 1}
+    assert found.sound
+    assert (await audit(office.bureau.database, DAY)).missing == 1

@@ -76,6 +76,17 @@ async def test_a_closed_day_with_another_journal_is_found_out(
     assert "not the one that was stated" in done.out
 
 
+async def test_a_journal_that_is_no_longer_kept_is_not_called_another(
+    cli: Cli, live: Live, at_node: None, yesterday: date
+) -> None:
+    async with live.node.wiring.database.connection() as connection:
+        await connection.execute("UPDATE day_close SET records = 1200, journal_hash = 'x'")
+    done = await cli("recount", yesterday)
+    assert done.status == 1
+    assert "缺 1,200 条" in done.out
+    assert "not the one that was stated" not in done.out
+
+
 async def test_days_without_a_ledger(cli: Cli, at_node: None) -> None:
     for day in ("1999-01-01", "2199-01-01"):
         done = await cli("recount", day)
