@@ -6,19 +6,22 @@
    and revisions and held against the records themselves, and the requests against the journal. Then
    the lines, the close and the statement are written, and the next day is open.
 
-A day whose sums are not borne out stays open, and an alarm says why. Kill the closer between, and
+A day whose sums are not borne out stays open, and an alarm says why, until they are, or until an
+operator accepts the very difference that there is. Kill the closer between, and
 it begins again: the first step can be done twice, the second happens whole or not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 import asyncpg
 import structlog
 
 from metrics.closing import store
+from metrics.closing.acceptance import store as acceptance
+from metrics.closing.acceptance.difference import Acceptance, Difference, Subject
 from metrics.closing.daily import DailyTotals, Movements, PrefixDay, hash_of
 from metrics.closing.journal import digest_of
 from metrics.counting import store as counting
@@ -36,7 +39,11 @@ log = structlog.get_logger()
 
 
 class NotBorneOut(Exception):
-    """The sums of a day and what they are sums of differ."""
+    """The sums of a day and what they are sums of differ, and nobody has accepted just that."""
+
+    def __init__(self, differences: Sequence[Difference]) -> None:
+        super().__init__("; ".join(one.text for one in differences))
+        self.differences = differences
 
 
 class _Overtaken(Exception):
@@ -67,7 +74,7 @@ class Closer:
         try:
             totals = await self._database.transaction(self._conclude)
         except NotBorneOut as error:
-            await self._alarm(day, str(error))
+            await self._alarm(day, error.differences)
             return None
         except _Overtaken:
             return None
@@ -88,12 +95,13 @@ class Closer:
             return False
         return True
 
-    async def _alarm(self, day: date, detail: str) -> None:
+    async def _alarm(self, day: date, differences: Sequence[Difference]) -> None:
         async def work(tx: Connection) -> bool:
             await self._fence(tx)
-            return await store.alarm(tx, day, detail)
+            return await acceptance.alarm(tx, day, differences)
 
         if await self._database.transaction(work):
+            detail = "; ".join(one.text for one in differences)
             log.error("day-not-borne-out", day=day.isoformat(), detail=detail)
 
     async def _conclude(self, tx: Connection) -> DailyTotals:
@@ -115,13 +123,13 @@ class Closer:
         day, start, end = state.open_day, *_bounds(state.open_day)
         if state.counted_until != end_of(day):
             raise _Overtaken
-        lines = await self._lines(tx, day)
+        lines, differences = await self._lines(tx, day)
         requests = await store.requests(tx, day)
         journal = await digest_of(tx, part)
-        if journal.records != sum(requests.values()):
-            raise NotBorneOut(
-                f"the journal has {journal.records} requests, the sums {sum(requests.values())}"
-            )
+        stated = sum(requests.values())
+        if journal.records != stated:
+            differences.append(Difference(Subject.REQUESTS, "", stated, journal.records))
+        accepted = await _accepted(tx, day, differences)
         new, active = await store.prefix_counts(tx, start, end)
         salt = self._random_bytes(SALT_BYTES)
         totals = DailyTotals(
@@ -137,35 +145,60 @@ class Closer:
             prefixes_hash=hash_of(salt, lines),
             prefixes_new=new,
             prefixes_total=active,
+            corrected=sum(line.corrected for line in lines),
+            accepted=accepted,
         )
         return totals, lines, salt
 
-    async def _lines(self, tx: Connection, day: date) -> list[PrefixDay]:
-        """Every prefix's line, held against the records. Raises NotBorneOut."""
+    async def _lines(self, tx: Connection, day: date) -> tuple[list[PrefixDay], list[Difference]]:
+        """Every prefix's line, and where the records say something else. The line has what the
+        records say: it is written only if that was accepted."""
         start, end = _bounds(day)
         before = await store.totals_before(tx, day, start)
         moved = await store.movements(tx, start, end)
         since = await store.movements(tx, end, None)
         ever = await store.created_ever(tx)
+        corrected = await acceptance.ever_corrected(tx)
         held = await store.held(tx)
         requests = await store.requests_by_prefix(tx, day)
-        lines = []
+        lines: list[PrefixDay] = []
+        differences: list[Difference] = []
         for prefix_id, prefix in (await store.prefixes(tx)).items():
             moves = moved.get(prefix_id, Movements())
-            total = before.get(prefix_id, 0) + moves.change
             live, rows = held.get(prefix_id, (0, 0))
-            there = live - since.get(prefix_id, Movements()).change
-            _check(prefix, "live identifiers", stated=total, there=there)
-            _check(prefix, "identifiers ever", stated=ever.get(prefix_id, 0), there=rows)
+            found = (
+                Difference(
+                    Subject.LIVE,
+                    prefix,
+                    stated=before.get(prefix_id, 0) + moves.change,
+                    there=live - since.get(prefix_id, Movements()).change,
+                ),
+                Difference(
+                    Subject.EVER,
+                    prefix,
+                    stated=ever.get(prefix_id, 0) + corrected.get(prefix_id, 0),
+                    there=rows,
+                ),
+            )
+            differences += [one for one in found if one.there != one.stated]
             asked = requests.get(prefix_id, {})
-            lines.append(PrefixDay(prefix_id, prefix, moves, total, asked))
-        return lines
+            changes = [one.there - one.stated for one in found]
+            lines.append(PrefixDay(prefix_id, prefix, moves, found[0].there, asked, *changes))
+        return lines, differences
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:
     return moment(start_of(day)), moment(end_of(day))
 
 
-def _check(prefix: str, what: str, *, stated: int, there: int) -> None:
-    if stated != there:
-        raise NotBorneOut(f"{prefix}: {what} should be {stated}, there are {there}")
+async def _accepted(
+    tx: Connection, day: date, differences: Sequence[Difference]
+) -> Acceptance | None:
+    """The word of who accepted just these differences. Raises NotBorneOut where nobody did."""
+    if not differences:
+        await acceptance.drop_unneeded(tx, day)
+        return None
+    accepted = await acceptance.accepted(tx, day)
+    if accepted is None or accepted.differences != tuple(differences):
+        raise NotBorneOut(differences)
+    return accepted

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from metrics.closing.acceptance.difference import Acceptance
 from metrics.counting.reason import ANSWERED, Reason
 
 DEFINITIONS = "biaoshi-counting-1"  # the version of the rules that the sums follow
@@ -39,16 +40,21 @@ class PrefixDay:
     movements: Movements
     total: int
     requests: Requests
+    corrected: int = 0  # accepted: live identifiers that are there, less those there should be
+    ever_corrected: int = 0  # the same of all that ever were
 
     @property
     def line(self) -> str:
-        """The line as it is hashed."""
+        """The line as it is hashed; where a difference was accepted, it ends with two numbers
+        more."""
         moved = self.movements
         numbers = (
             *(moved.created, moved.imported, moved.revived, moved.deleted, self.total),
             *(received(self.requests), answered(self.requests), counted(self.requests)),
         )
-        return "\t".join([self.prefix, *map(str, numbers)])
+        corrections = (self.corrected, self.ever_corrected)
+        more = corrections if any(corrections) else ()
+        return "\t".join([self.prefix, *map(str, (*numbers, *more))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,15 @@ class DailyTotals:
     prefixes_hash: bytes
     prefixes_new: int
     prefixes_total: int
+    corrected: int = 0  # in the total, as was accepted
+    accepted: Acceptance | None = None  # where the sums are not borne out
 
     @property
     def content(self) -> dict[str, Any]:
-        """As the statements log has it."""
+        """As the statements log has it. What was accepted is added to it, never left out."""
+        accepted = {} if self.accepted is None else self._acceptance(self.accepted)
         return {
+            **accepted,
             "day": self.day.isoformat(),
             "definitions": DEFINITIONS,
             "created": self.created,
@@ -92,6 +102,9 @@ class DailyTotals:
             "prefixes_new": self.prefixes_new,
             "prefixes_total": self.prefixes_total,
         }
+
+    def _acceptance(self, accepted: Acceptance) -> dict[str, Any]:
+        return {"corrected": self.corrected, "accepted": accepted.content}
 
 
 def received(requests: Requests) -> int:

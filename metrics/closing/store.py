@@ -197,8 +197,8 @@ async def close(
     )
     await tx.executemany(
         """INSERT INTO registration_day (day, prefix_id, created, imported, revived, deleted,
-                                         total, gone)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+                                         total, gone, corrected, ever_corrected)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
         [
             (
                 totals.day,
@@ -209,6 +209,8 @@ async def close(
                 line.movements.deleted,
                 line.total,
                 line.movements.gone,
+                line.corrected,
+                line.ever_corrected,
             )
             for line in lines
         ],
@@ -229,17 +231,6 @@ async def close(
     await tx.execute(
         "UPDATE close_alarm SET ended_at = now() WHERE day = $1 AND ended_at IS NULL", totals.day
     )
-
-
-async def alarm(tx: Connection, day: date, detail: str) -> bool:
-    """Note that a day is kept open; whether that is news."""
-    raised = await tx.fetchval(
-        """INSERT INTO close_alarm (day, detail) VALUES ($1, $2)
-           ON CONFLICT (day) WHERE ended_at IS NULL DO NOTHING RETURNING true""",
-        day,
-        detail,
-    )
-    return bool(raised)
 
 
 async def unpacked(connection: Connection) -> list[date]:
@@ -351,7 +342,8 @@ async def table8(connection: Connection, day: date) -> list[dict[str, Any]]:
     """A closed day's line of every prefix that was there."""
     rows = await connection.fetch(
         """SELECT p.prefix, r.created AS registered, r.imported, r.revived, r.deleted,
-                  r.total AS registered_total, coalesce(h.requests, 0)::bigint AS requests,
+                  r.corrected, r.total AS registered_total,
+                  coalesce(h.requests, 0)::bigint AS requests,
                   coalesce(h.answered, 0)::bigint AS answered,
                   coalesce(h.counted, 0)::bigint AS counted
              FROM registration_day r JOIN prefix p USING (prefix_id)

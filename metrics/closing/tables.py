@@ -33,13 +33,15 @@ class Table3(msgspec.Struct, frozen=True, kw_only=True):
 
 class Table8(msgspec.Struct, frozen=True, kw_only=True):
     """企业节点统计数据. `registered` are identifiers newly added, `registered_total` all that there
-    are: the total of the day before + registered + imported + revived - deleted."""
+    are: the total of the day before + registered + imported + revived - deleted + corrected, which
+    is 0 but for a day whose records did not bear its sums out and that was accepted so."""
 
     prefix: str
     registered: int
     imported: int
     revived: int
     deleted: int
+    corrected: int
     registered_total: int
     requests: int
     answered: int

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
+from metrics.closing.acceptance import store as acceptance
 from metrics.closing.daily import DEFINITIONS, answered, counted, received
 from metrics.counting.reason import Reason
 from metrics.journal import robot
@@ -63,6 +64,7 @@ class YearBook:
         shares = shares_of(lines)
         length = (end - start).days if through else 0
         flags: list[Flag] = [
+            *flag.accepted(await acceptance.accepted_days(tx, start, end)),
             *flag.concentrated(await store.concentrated(tx, start, end)),
             *flag.peaks(days, length),
             *flag.unresolved(sum(line.created for line in lines), seen),

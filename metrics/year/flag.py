@@ -13,6 +13,12 @@ from metrics.year.store import Line
 SHOWN = 5  # days named in one flag
 
 
+def accepted(days: Sequence[tuple[date, str]]) -> Iterator[Flag]:
+    """Days that were closed though their records did not bear their sums out."""
+    for day, reason in days:
+        yield Flag("accepted-difference", f"{day} 日结时台账与记录不符，运营方接受了差异：{reason}")
+
+
 def concentrated(days: Sequence[tuple[date, int]]) -> Iterator[Flag]:
     """One source > 50% of a day."""
     if days:

@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from node.cli import (
     INTERRUPTED,
     change,
+    close,
     enterprise,
     export,
     importing,
@@ -66,6 +67,7 @@ def program() -> App:
         metrics,
         recount,
         journal,
+        close,
         register,
         change,
         job,

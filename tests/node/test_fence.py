@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from metrics.closing.acceptance.difference import Difference, Subject
 from metrics.closing.closer import Closer
 from metrics.closing.keeping import CountKeeping
 from metrics.closing.retention import Retention
@@ -72,7 +73,7 @@ async def test_it_closes_no_day(office: Office, frozen: Keeper, succeed) -> None
     assert await office.bureau.fetchval("SELECT count(*) FROM day_close") == 0
     assert await office.bureau.fetchval("SELECT count(*) FROM statement_owed") == 0
     with pytest.raises(TermOver):
-        await closer._alarm(DAY, "nothing is amiss")
+        await closer._alarm(DAY, [Difference(Subject.REQUESTS, "", 1, 2)])
     assert await office.bureau.fetchval("SELECT count(*) FROM close_alarm") == 0
 
 

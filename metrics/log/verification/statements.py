@@ -151,9 +151,20 @@ class StatementCheck:
             one.number(name) for name in ("created", "imported", "revived")
         )
         wanted -= one.number("deleted")
+        if "corrected" in one.statement.content:
+            wanted += one.number("corrected")
+            yield from self._answered_for(one)
         if wanted != one.number("total"):
             detail = f"{day}: the total should be {wanted}, {one.number('total')} is stated"
             yield Finding(self._name, "daily-total", detail, one.index)
+
+    def _answered_for(self, one: Said) -> Iterator[Finding]:
+        """A total is corrected only with a reason and the differences beside it."""
+        accepted = one.statement.content.get("accepted")
+        told = accepted if isinstance(accepted, Mapping) else {}
+        if not (told.get("reason") and told.get("differences")):
+            detail = f"{one.text('day')}: the total is corrected, and nobody says why"
+            yield Finding(self._name, "daily-correction", detail, one.index)
 
 
 def _of(said: list[Said], kind: str) -> list[Said]:

@@ -7,11 +7,13 @@ import csv
 import io
 import json
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from metrics.closing.acceptance import store
+from metrics.closing.acceptance.difference import Difference, Subject
 from metrics.counting.day import SHANGHAI
 from metrics.journal.entry import Kind, records_of
 from node.settings import Settings
@@ -170,3 +172,31 @@ async def test_the_command_that_a_refusal_names_does_it(
     assert (done.status, done.err) == (0, "")
     assert json.loads(done.out) == usual
     assert "resolved at least once" in (await cli(*words, key=None)).out
+
+
+async def test_a_difference_is_shown_and_accepted(
+    cli: Cli, live: Live, at_node: None, yesterday: date
+) -> None:
+    assert "Nothing keeps a day open" in (await cli("close", "alarms")).out
+    today = yesterday + timedelta(days=1)
+    async with live.node.wiring.database.connection() as connection:
+        await store.alarm(
+            connection, today, [Difference(Subject.LIVE, "88.118.1", 1_000_000, 999_998)]
+        )
+    shown = await cli("close", "alarms")
+    assert shown.status == 1
+    for text in ("88.118.1", "1,000,000", "999,998", "-2"):
+        assert text in shown.out
+    (plain,) = json.loads((await cli("close", "alarms", "--json")).out)
+    assert plain["differences"][0]["there"] == 999_998
+    reason = "旧盘损坏，两条记录无法恢复"
+    short = await cli("close", "accept", today, "--reason", "short")
+    assert (short.status, "10 to 500" in short.err.replace("\n", " ")) == (1, True)
+    assert (await cli("close", "accept", yesterday, "--reason", reason)).status == 1
+    done = await cli("close", "accept", today, "--reason", reason)
+    assert (done.status, done.err) == (0, "")
+    assert "Accepted" in done.out
+    async with live.node.wiring.database.connection() as connection:
+        held = await store.accepted(connection, today)
+    assert held is not None
+    assert (held.reason, held.by) == (reason, "console")
