@@ -19,11 +19,12 @@ from pathlib import Path
 
 from metrics.log import store
 from metrics.log.fault import LogFault
-from metrics.log.log import Log
+from metrics.log.log import Kind, Log
 from metrics.log.merkle import HASH_BYTES
 from metrics.log.note import VerifierKey
+from metrics.log.statement import LOG_KEYS, Statement
 from metrics.log.store import Published
-from metrics.log.tile import ENTRIES, WIDTH, Tile, bundles, first_entries, tiles
+from metrics.log.tile import ENTRIES, WIDTH, Tile, bundles, first_entries, tiles, unpack
 from registry.database import Connection
 
 AT_ONCE = 64  # tiles read with one statement
@@ -54,10 +55,35 @@ async def export(
         if published is not None:
             files = await _export(connection, log, published, folder / log.name, progress)
             done.append(Exported(log.name, published.size, files))
-    lines = [f"log {key}\n" for one in done for key in log_keys(one.name)]
+    stated = await _stated_keys(connection, logs)
+    keys = dict.fromkeys(
+        key for one in done for own in [log_keys(one.name)] for key in (*own, *_as_of(own, stated))
+    )
+    lines = [f"log {key}\n" for key in keys]
     lines += [f"witness {key}\n" for key in witnesses]
     _write(folder / KEYS, "".join(lines).encode())
     return done
+
+
+def _as_of(own: Sequence[VerifierKey], stated: Sequence[VerifierKey]) -> list[VerifierKey]:
+    """Keys that signed once, under the name of a log: old checkpoints have no other signature."""
+    return [VerifierKey(own[0].name, key.kind, key.key) for key in stated] if own else []
+
+
+async def _stated_keys(connection: Connection, logs: Sequence[Log]) -> list[VerifierKey]:
+    """All keys that the node has stated to sign with, the retired ones included."""
+    found: dict[VerifierKey, None] = {}
+    for log in logs:
+        published = await store.published(connection, log.log_id)
+        if log.kind is not Kind.STATEMENTS or published is None:
+            continue
+        for some in _batches(bundles(published.size), AT_ONCE):
+            for content in (await store.tiles(connection, log.log_id, some)).values():
+                for statement in map(Statement.parse, unpack(content)):
+                    if statement.kind == LOG_KEYS:
+                        texts = statement.content.get("keys", [])
+                        found |= dict.fromkeys(map(VerifierKey.parse, texts))
+    return list(found)
 
 
 async def _export(

@@ -88,7 +88,8 @@ class Publisher:
         self._witnesses = witnesses
         self._needed = needed
         self._seen: dict[tuple[str, VerifierKey], int] = {}  # sizes, by log and witness
-        self._resting: dict[VerifierKey, int] = {}  # rounds left
+        # Rounds left: of a witness in all logs (None) where it is away, in one that it refused.
+        self._resting: dict[tuple[str | None, VerifierKey], int] = {}
 
     async def examine(self) -> None:
         """Ask the witnesses how far they have seen the logs. Raises LogBehind where that is further
@@ -132,7 +133,7 @@ class Publisher:
         asked = [
             witness
             for witness in self._witnesses
-            if witness.key not in self._resting and not note.by(witness.key)
+            if not self._rests(witness, log) and not note.by(witness.key)
         ]
         if not fresh and not asked:
             return False
@@ -160,13 +161,17 @@ class Publisher:
                 _check_behind(witness, log, conflict.size)
                 line = await self._submit(witness, log, note, conflict.size)
         except (WitnessAway, WitnessRefused) as error:
-            self._resting[witness.key] = REST
+            where = log.name if isinstance(error, WitnessRefused) else None
+            self._resting[where, witness.key] = REST
             logger.warning("witness-failed", witness=witness.key.name, reason=error.detail)
             return None
         except WitnessConflict:
             raise _forked(witness, log) from None
         self._seen[log.name, witness.key] = log.size
         return line
+
+    def _rests(self, witness: Witness, log: Log) -> bool:
+        return any((where, witness.key) in self._resting for where in (None, log.name))
 
     async def _submit(self, witness: Witness, log: Log, note: SignedNote, old: int) -> Signature:
         async with self._database.connection() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,11 @@ class LogFolder:
         """The checkpoints kept beside the latest one, by size."""
         found = (self.path / "checkpoints").glob("[0-9]*")
         return sorted(found, key=lambda path: int(path.name) if path.name.isdigit() else 0)
+
+    @property
+    def bundles(self) -> int:
+        """How many files of entries there are."""
+        return sum(len(files) for _, _, files in os.walk(self.path / "tile" / "entries"))
 
     def content(self, tile: Tile) -> bytes:
         """A tile; one that is full by now is as good as the partial one it was."""

@@ -22,6 +22,7 @@ from metrics.log.verification.scan import Scanned, scan, tasks
 Tags = npt.NDArray[np.uint64]
 Progress = Callable[[str, int, int], None]
 
+FAR = 64  # times the bundles that are there: so many are not looked for one by one
 _YEAR = re.compile(r"registrations-(?P<year>[0-9]{4})(-[0-9]+)?")
 
 
@@ -68,6 +69,15 @@ def verify_log(
     if head.checkpoint.origin.rpartition("/")[2] != folder.name:
         detail = f"the folder is not named as the log in it, {head.checkpoint.origin}"
         verified.findings.append(Finding(folder.name, "origin", detail, None, str(head.path)))
+    if head.checkpoint.size // WIDTH > FAR * folder.bundles + FAR:
+        verified.blame(
+            LogFault(
+                f"{head.checkpoint.size} leaves are signed for, and most of their bundles are gone",
+                rule="missing",
+            ),
+            "missing",
+        )
+        return verified
     cosigned = _cosigned(verified, trust, head)
     older = _older(verified, trust)
     seen = tuple(

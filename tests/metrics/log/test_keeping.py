@@ -3,14 +3,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from metrics.log import keys as log_keys
 from metrics.log import store
 from metrics.log.checkpoint import Checkpoint
 from metrics.log.cosignature import times
+from metrics.log.export import export
 from metrics.log.keeping import LogKeeping
+from metrics.log.keys import LogKeys
 from metrics.log.leaf import Leaf
 from metrics.log.log import Kind
 from metrics.log.merkle import leaf_hash
@@ -21,6 +25,7 @@ from metrics.log.statement import Statement
 from metrics.log.succession import Succeeded, succeed
 from metrics.log.tile import ENTRIES, bundles, tiles, unpack
 from metrics.log.tree import Tree
+from metrics.log.verification.run import Question, run
 from registry.database import Connection, Database
 from registry.record.archive import Form
 from tests.metrics.log.conftest import ORIGIN, Kept, NearWitness
@@ -459,3 +464,42 @@ async def test_a_statement_committed_late_is_not_lost(kept: Kept) -> None:
         await transaction.commit()
         await store.settle_statements(sequencer, [number])
         assert [body for _, body in await owed(sequencer)] == ["late"]
+
+
+async def test_a_witness_that_refuses_one_log_is_asked_about_the_others(kept: Kept) -> None:
+    choosy = NearWitness(kept.keys, "choosy.example.invalid")
+    choosy.desk._trusted = lambda origin: (
+        [] if origin.endswith("/statements") else kept.keys.verifiers(origin)
+    )
+    await kept.register("A")
+    await settle(kept.keeping(kept.witness, choosy))
+    log = await kept.log(YEAR)
+    async with kept.database.connection() as connection:
+        found = await store.published(connection, log.log_id)
+    assert found is not None
+    assert SignedNote.parse(found.note).by(choosy.key)
+
+
+async def test_an_export_names_the_keys_that_signed_before(kept: Kept, tmp_path: Path) -> None:
+    """Kept checkpoints, and the logs of closed years, are signed by no other."""
+    folder = tmp_path / "log-keys"
+    await kept.register("A")
+    await settle(kept.keeping())
+    for change in (log_keys.add_signing_key, log_keys.retire_signing_key):
+        change(folder)
+        kept.keys = LogKeys.load(folder)
+    kept.witness.desk._trusted = kept.keys.verifiers
+    kept.witness.memory.checkpoints.clear()
+    await kept.register("B")
+    await settle(kept.keeping())
+    keys = kept.keys
+    async with kept.database.connection() as connection:
+        await export(
+            connection,
+            tmp_path / "out",
+            lambda name: keys.verifiers(f"{ORIGIN}/{name}"),
+            [kept.witness.key],
+        )
+    result = run(Question((tmp_path / "out",), processes=1))
+    assert result.holds, result.findings
+    assert [log.checkpoints for log in result.logs if log.name == YEAR] == [2]

@@ -130,6 +130,15 @@ def test_a_dump_that_names_one_twice(export: Path) -> None:
     assert "twice" in finding(result, "duplicate").detail
 
 
+def test_a_log_of_which_hardly_anything_is_there(export: Path) -> None:
+    """A hostile checkpoint costs whoever verifies it neither memory nor time."""
+    log = Writer(export, YEAR, KEYS)
+    log.tree.size = 10**17
+    log.checkpoint(AT, final=True)
+    found = finding(verify(export), "missing")
+    assert (found.log, str(10**17) in found.detail) == (YEAR, True)
+
+
 def test_a_leaf_of_no_version_is_found_beside_others(export: Path) -> None:
     file = export / YEAR / "tile/entries/000"
     content = bytearray(file.read_bytes())
