@@ -155,6 +155,8 @@ def _take(pieces: list[Piece], counted: dict[int, int], until: int) -> _Taken:
     taken = [NOTHING]
     positions: dict[int, int] = {}
     for piece in pieces:
+        if piece.writer not in counted:
+            continue  # it has begun since: the next round's
         start = max(piece.position, counted[piece.writer])
         records = piece.between(start, piece.end)
         fit = int(np.searchsorted(records["time"], until))

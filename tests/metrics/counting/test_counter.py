@@ -183,6 +183,31 @@ async def test_a_round_is_bounded_though_many_pieces_are_counted_in_part(bureau:
     assert await bureau.totals() == {Reason.COUNTED: 4 * 300}
 
 
+async def test_a_writer_that_begins_amid_a_round_is_the_next_ones(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its host's clock is behind: its first record is older than what the round goes up to."""
+    one = await bureau.worker()
+    await one.note(Ask(100), until=200)
+    asked = store.writers
+
+    async def writers(*arguments):
+        found = await asked(*arguments)
+        monkeypatch.undo()
+        other = await bureau.worker()
+        await other.note(Ask(150, client="bob"), until=200)
+        return found
+
+    monkeypatch.setattr(store, "writers", writers)
+    assert (await bureau.round()).records == 1
+    await one.note(until=300)
+    await bureau.round()
+    assert await bureau.totals() == {Reason.COUNTED: 1}, "the other is waited for"
+    await bureau.execute("UPDATE journal_writer SET watermark = $1", START + 300 * 10**9)
+    assert (await bureau.round()).summed_anew
+    assert await bureau.totals() == {Reason.COUNTED: 2}
+
+
 async def test_a_silent_writer_is_not_waited_for_long(bureau: Bureau) -> None:
     one, silent = await bureau.worker(), await bureau.worker()
     await one.note(Ask(10), until=20)
