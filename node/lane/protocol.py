@@ -86,7 +86,8 @@ class Lane(RequestHandler):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._held and self._behind is not None:
+        # What waits behind a request that is under way is begun with when that one is answered.
+        if self._held and self._behind is not None and self._idle and not self._request_in_progress:
             self._drive_behind()
 
     def _process_keepalive(self) -> None:

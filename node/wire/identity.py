@@ -34,6 +34,7 @@ from resolver.wire.proof import MacProof, SignatureProof
 from resolver.wire.typed import wire_key
 
 KEY_TYPE = "HS_PUBKEY"
+FAILURES_BY_DATAGRAM = "datagram-failures"
 MAX_KEYS = 20  # of one record that a proof is held against
 
 
@@ -85,12 +86,14 @@ async def verify(parts: Parts, call: Call) -> Result:
     except Malformed as error:
         raise misread(error) from None
     limit = parts.wiring.settings.failures_per_minute
-    await parts.wiring.throttle.check(FAILURES, call.line.address, limit=limit, window=MINUTE)
+    # Whoever sends datagrams with another's address must not use up that one's failures.
+    failures = FAILURES_BY_DATAGRAM if call.line.udp else FAILURES
+    await parts.wiring.throttle.check(failures, call.line.address, limit=limit, window=MINUTE)
     reference = _reference(asked.handle, asked.index)
     answer = ChallengeAnswer(SECRET_TYPE, asked.handle, asked.index, asked.proof)
     holds = await _holds(parts, reference, answer, challenge.signed)
     if not holds:
-        await parts.wiring.throttle.count(FAILURES, call.line.address, limit=limit, window=MINUTE)
+        await parts.wiring.throttle.count(failures, call.line.address, limit=limit, window=MINUTE)
     return Result(flag_octet(holds))
 
 

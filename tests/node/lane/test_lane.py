@@ -10,7 +10,9 @@ import pytest
 
 from metrics.journal.entry import BODY, RECORD_BYTES
 from node.lane.head import MAX_KNOWN, Heads, read
+from node.lane.protocol import Lane
 from node.lane.site import LANE
+from registry.access.actor import console
 from registry.public import store
 from tests.end_to_end.served import eventually
 from tests.node.lane.conftest import SECONDS, Pair, exchange
@@ -198,3 +200,54 @@ def test_heads_are_remembered_within_a_bound() -> None:
         assert len(heads._known) <= MAX_KNOWN
     assert read(b"Host: x\r\nCookie: " + b"a" * 900 + b"\r\n" * 1) is not None
     assert read(b"Host: x\r\n" + b"".join(b"Via: %d\r\n" % n for n in range(2))) is None
+
+
+@pytest.mark.parametrize("verb", ["GET", "PUT"])
+async def test_a_client_that_takes_answers_again_is_not_given_one_twice(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """What waits behind a request is not begun with while that one waits for the database."""
+    opened: list[Lane] = []
+    made = Lane.connection_made
+
+    def connection_made(lane: Lane, transport: asyncio.BaseTransport) -> None:
+        made(lane, transport)
+        opened.append(lane)
+
+    handles = await register(pair, "SN1", "LONGER-SN2")
+    body = b'{"values":[{"index":1,"type":"URL","data":"https://example.com/x"}]}'
+    key = f"Authorization: Bearer {pair.owner.key}"
+    if verb == "PUT":
+        fields = (key, "Content-Type: application/json", f"Content-Length: {len(body)}")
+        first = request(f"PUT /v1/identifiers/{handles[0]}", *fields) + body
+        await exchange(pair.lane, [first + BYE])  # the key was good a moment ago
+    else:
+        first = request(f"GET /v1/resolve/{handles[0]}")
+    rest = [request(f"GET /v1/resolve/{handles[1]}", f"Referer: {'x' * 900}")] * 600
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    begun = []
+
+    def begin(*_: object) -> asyncio.Future[Any]:
+        begun.append(True)
+        return future
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lane, "connection_made", connection_made)
+        if verb == "PUT":
+            patched.setattr(pair.desk.intake._keyring, "trusted", lambda *_: console())
+            patched.setattr(pair.desk.intake._singles, "submit", begin)
+        else:
+            patched.setattr(pair.desk, "look_up", begin)
+        answering = asyncio.ensure_future(exchange(pair.lane, [first + b"".join(rest) + BYE]))
+
+        async def held() -> bool:
+            return bool(opened) and opened[0]._held
+
+        await eventually(held, 20)
+        opened[0].pause_writing()
+        opened[0].resume_writing()
+        assert len(begun) == 1
+    future.set_exception(ConnectionError("away"))
+    answers = await answering
+    assert answers.count(b"HTTP/1.1 200") >= len(rest) + 1
+    assert answers.count(b"HTTP/1.1 ") == len(rest) + 2  # with the good-bye

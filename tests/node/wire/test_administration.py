@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from node.http.authentication import FAILURES, MINUTE
 from registry.record.typed_data import Admin
 from resolver.wire.body import ChallengeAnswer, Handles, Indexes, Text, Values
 from resolver.wire.code import OpCode, OpFlag, ResponseCode
@@ -273,6 +274,24 @@ async def test_verification_for_other_servers(seeded: Peer) -> None:
         )
         reply = await seeded.ask(OpCode.VERIFY_RESPONSE, body.build())
         assert (told(reply), reply.body) == (ResponseCode.SUCCESS, holds)
+
+
+@pytest.mark.parametrize("udp", [True, False])
+async def test_datagrams_do_not_use_up_an_addresss_failures(
+    live: Live, seeded: Peer, udp: bool
+) -> None:
+    """Anybody can send them in another's name, and its keys would be refused."""
+    from resolver.wire.body import VerificationRequest
+    from resolver.wire.digest import Digest
+
+    digest = Digest.of(seeded.message(OpCode.RESOLUTION, b""), 11)
+    proof = by_secret("wrong")(Challenge(digest, b"n" * 16)).proof
+    body = VerificationRequest(ADMIN_HANDLE, 301, b"n" * 16, digest.build(), proof).build()
+    message = seeded.message(OpCode.VERIFY_RESPONSE, body).build()
+    reply = await (seeded.udp(message) if udp else seeded.tcp(message))
+    assert reply.body == b"\0"
+    failed = live.node.wiring.throttle.blocked(FAILURES, "127.0.0.1", limit=1, window=MINUTE)
+    assert failed is not udp
 
 
 async def test_certified_answers(live: Live, seeded: Peer) -> None:
