@@ -36,7 +36,7 @@ class Sums:
 class LogStanding:
     """One kind of log."""
 
-    size: int = 0  # of all logs of this kind
+    size: int = 0  # of all logs of this kind; of a log and its successors the last
     waiting: int = 0  # entries that are owed and not yet in it
     unpublished: int = 0  # entries in it that no published checkpoint covers
     owed_since: datetime | None = None  # the oldest entry that waits

@@ -134,7 +134,8 @@ async def _logs(tx: Connection) -> dict[Kind, LogStanding]:
     logs = await tx.fetch(
         """SELECT l.kind, sum(l.size)::bigint AS size, max(c.published_at) AS published_at,
                   sum(l.size - coalesce(c.size, 0))::bigint AS unpublished
-             FROM log l
+             FROM (SELECT DISTINCT ON (kind, year) log_id, kind, size FROM log
+                    ORDER BY kind, year, generation DESC) AS l  -- successors hold what was
              LEFT JOIN LATERAL (SELECT size, published_at FROM log_checkpoint
                                  WHERE log_id = l.log_id ORDER BY size DESC LIMIT 1) c ON true
             GROUP BY l.kind"""

@@ -26,6 +26,7 @@ from metrics.log.succession import Succeeded, succeed
 from metrics.log.tile import ENTRIES, bundles, tiles, unpack
 from metrics.log.tree import Tree
 from metrics.log.verification.run import Question, run
+from metrics.standing import store as standing
 from registry.database import Connection, Database
 from registry.record.archive import Form
 from tests.metrics.log.conftest import ORIGIN, Kept, NearWitness
@@ -368,6 +369,12 @@ async def test_old_checkpoints_are_thinned_out(kept: Kept) -> None:
     assert len(left) <= 3  # the hour may have changed meanwhile
 
 
+async def standing_logs(kept: Kept) -> dict[Kind, tuple[int, int]]:
+    """What is told of the logs: entries, and those that are not published."""
+    found = await kept.database.transaction(standing._logs)
+    return {kind: (log.size, log.unpublished) for kind, log in found.items()}
+
+
 async def test_a_successor_begins_with_what_is_left(kept: Kept) -> None:
     await kept.register("A", "B", "C")
     await settle(kept.keeping())
@@ -394,6 +401,7 @@ async def test_a_successor_begins_with_what_is_left(kept: Kept) -> None:
     await kept.register("E")
     await settle(kept.keeping())
     assert (await published(kept, f"{YEAR}-2")).size == 4
+    assert (await standing_logs(kept))[Kind.REGISTRATIONS] == (4, 0)
 
 
 async def test_a_year_is_closed_when_every_registration_of_it_has_its_leaf(kept: Kept) -> None:
