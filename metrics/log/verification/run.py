@@ -20,7 +20,7 @@ from metrics.log.verification.dump import match
 from metrics.log.verification.finding import Finding, Result
 from metrics.log.verification.folder import Head, LogFolder, log_folders
 from metrics.log.verification.heads import Trust
-from metrics.log.verification.statements import StatementCheck
+from metrics.log.verification.statements import StatementCheck, answered_for
 from metrics.log.verification.succession import missing, succession
 from metrics.log.verification.verify import Progress, Verified, check_against, verify_log
 
@@ -181,6 +181,8 @@ def _stated(
 def _remarks(logs: list[Verified], trusts: dict[Path, Trust]) -> Iterable[str]:
     if any(log.figures and log.figures.demonstration for log in logs):
         yield DEMONSTRATION
+    for log in logs:
+        yield from answered_for(log.statements)
     yield from missing(logs)
     if not sm2.available() and any(
         sm2.is_sm2(key) for trust in trusts.values() for key in trust.logs

@@ -167,6 +167,23 @@ class StatementCheck:
             yield Finding(self._name, "daily-correction", detail, one.index)
 
 
+def answered_for(entries: Sequence[bytes]) -> Iterator[str]:
+    """Remarks on days whose records did not bear their sums out, and who took that upon himself."""
+    for entry in entries:
+        if b'"accepted":' not in entry:
+            continue
+        try:
+            content = Statement.parse(entry).content
+        except LogFault:
+            continue  # which is a finding already
+        accepted = content.get("accepted")
+        if isinstance(accepted, Mapping):
+            yield (
+                f"{content.get('day')} 日结时台账与记录不符，运营方接受了差异。"
+                f"Its sums are not borne out, and were accepted: {accepted.get('reason')}"
+            )
+
+
 def _of(said: list[Said], kind: str) -> list[Said]:
     return [one for one in said if one.statement.kind == kind]
 
