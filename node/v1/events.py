@@ -11,6 +11,7 @@ it saw last hears no more than is new; after the end that is nothing: 204, and b
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 import msgspec
 from aiohttp import web
@@ -24,6 +25,14 @@ EVENT_STREAM = "text/event-stream"
 HEARTBEAT = 10.0  # seconds of silence; proxies end connections that stay silent for a minute
 LOOK = 1.0  # seconds after which a client that has gone is noticed
 RETRY = 2000  # milliseconds after which a client comes back
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event of the stream. `data` is the job as JSON."""
+
+    id: str
+    event: Literal["progress", "ended"]
+    data: str
 
 
 async def watched(call: Call) -> Reply | web.StreamResponse:

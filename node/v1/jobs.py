@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from node.v1.events import EVENT_STREAM, watched
+from node.v1.events import EVENT_STREAM, Event, watched
 from node.v1.item import Content, ContentReader
 from node.v1.operation import Call, Operation, Reply
 from node.v1.types import Limit, Number, Page
@@ -175,7 +175,7 @@ OPERATIONS = (
         method="GET",
         path="/v1/jobs/{job_id:number}/events",
         handler=watched,
-        answer=str,
+        answer=Event,
         answer_media=EVENT_STREAM,
         also={204: "It has ended, and the client knows that"},
         errors=(JobNotFound,),

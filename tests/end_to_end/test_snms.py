@@ -36,7 +36,8 @@ async def test_what_lives_elsewhere_is_found_and_said_in_the_apis_words(
         ]
         assert all(isinstance(v["data"]["value"], str) for v in answer["data"]["value"])
     await sandbox.up(False)
-    answer = await detail(served, token, sandbox.running.foreign_example)
+    handle = f"{sandbox.running.foreign_example}-never-asked-for"  # so no older answer is there
+    answer = await detail(served, token, handle)
     assert answer == {
         "message": "国家顶级节点暂时无法访问，请稍后再试",
         "status": -2,

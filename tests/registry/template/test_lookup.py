@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from registry.access.actor import anonymous
@@ -111,6 +111,7 @@ PARTS = st.sampled_from(
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@example("{suffix}", "À")
 @given(
     st.lists(PARTS, min_size=1, max_size=5).map("".join),
     st.text(min_size=1, max_size=20) | st.sampled_from(["{prefix}", "{suffix:url}", "%41", "a_b"]),
@@ -136,8 +137,13 @@ async def test_the_database_fills_patterns_in_as_we_do(
     assert await catalogue.search(lamps.actor, {"X": like(filled)}) == [identifier.text]
     # However much of the beginning is known, the index leads there.
     for known in {0, 1, len(filled) // 2, len(filled) - 1}:
-        beginning = like(filled[:known].swapcase()) + "%"
+        beginning = like(_other_case(filled[:known])) + "%"
         assert await catalogue.search(lamps.actor, {"X": beginning}) == [identifier.text]
+
+
+def _other_case(text: str) -> str:
+    """Which letters beyond ASCII are the same is the database's locale's to say."""
+    return "".join(one.swapcase() if one.isascii() else one for one in text)
 
 
 def like(text: str) -> str:
