@@ -20,6 +20,7 @@ from node.http.entrance import base_url, entrance, listener
 from node.keeper import Work
 from node.settings import Settings
 from node.wire.surface import wire
+from registry.together import end
 
 log = structlog.get_logger()
 
@@ -68,16 +69,32 @@ async def working(
         works += node.answering
     if keeping:
         works.append(partial(node.wiring.keeper.run, node.keeping))
+    body = asyncio.current_task()
+    assert body is not None  # called from a coroutine
+    tasks = [asyncio.create_task(work()) for work in works]
+    died: list[BaseException] = []
+
+    def note(task: asyncio.Task[object]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and not died:
+            died.append(error)
+            body.cancel()
+
+    for task in tasks:
+        task.add_done_callback(note)
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work()) for work in works]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        yield
+    except asyncio.CancelledError:
+        if not died:
+            raise
+        body.uncancel()
+    finally:
+        for task in tasks:
+            task.remove_done_callback(note)
+        failures = await end(tasks)
+        for error in failures:
+            log.error("work-failed", error=type(error).__name__)
+    for error in died or failures:
+        raise error
 
 
 def settle_memory() -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from registry.together import until_first
+from registry.together import end, until_first
 
 
 class Endless:
@@ -94,3 +94,23 @@ async def test_what_fails_while_it_ends_cancels_nobody() -> None:
 
     assert await until_first(soon(), fails_when_cancelled()) == "done"
     assert cancelled() == 0
+
+
+async def test_who_does_not_hear_a_cancellation_is_asked_again() -> None:
+    heard = 0
+
+    async def deaf() -> None:
+        nonlocal heard
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                heard += 1
+                if heard == 2:
+                    raise LookupError from None
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+    [error] = await end([task])
+    assert isinstance(error, LookupError)
+    assert heard == 2
