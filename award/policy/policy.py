@@ -30,6 +30,11 @@ class UnknownPolicy(InvalidInput):
     title = "No such policy"
 
 
+class NoPolicyYet(InvalidInput):
+    kind = "no-policy-yet"
+    title = "The policy has no numbers for this day"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Rules as a value. `facts` is the type its facts file is read into, `template` that file's
@@ -58,6 +63,14 @@ class Policy:
         on: date,
         readings: Readings,
     ) -> Case[Any]:
+        """Raises NoPolicyYet for a day before all its parameters have values."""
+        since = max(one.values[0].since for one in self.parameters.values())
+        if on < since:
+            raise NoPolicyYet(
+                f"{self.name} 的参数自 {since} 起才有，不能按 {on} 评估",
+                field="on",
+                rule="policy-date",
+            )
         return Case(facts, year, years, on, Parameters(self.parameters, on), readings)
 
     @property

@@ -16,7 +16,7 @@ from award.archive.store import IssuedReport
 from award.evidence.certified import CertifiedYear
 from award.evidence.prometheus import PrometheusUnavailable
 from award.facts.file import InvalidFacts
-from award.policy.policy import UnknownPolicy, load, names
+from award.policy.policy import NoPolicyYet, UnknownPolicy, load, names
 from award.policy.reading import Reading
 from award.report.definitions import DEFINITIONS
 from award.report.package import PDF
@@ -192,6 +192,7 @@ OPERATIONS = (
         errors=(
             InvalidFacts,
             UnknownPolicy,
+            NoPolicyYet,
             NotCertifiable,
             ReportNotFound,
             RevisionTaken,

@@ -184,3 +184,9 @@ async def keyless(settings: Settings) -> AsyncIterator[Live]:
 async def test_without_keys_nothing_is_signed(keyless: Live) -> None:
     made = await issue(keyless)
     assert (made.status, made.body["rule"]) == (503, "no-keys")
+
+
+async def test_no_policy_is_asked_of_a_day_before_it(live: Live) -> None:
+    refused = await issue(live, year=2025, on="2000-01-01", kind="draft")
+    assert (refused.status, refused.body["field"]) == (422, "on")
+    assert refused.body["rule"] == "policy-date"

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from metrics.log import keys as log_keys
 from node.settings import Settings
 from tests.node.live import Enterprise, Live
 
@@ -24,9 +25,17 @@ STREAMS = "importIdentifiers"
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Without the limits on guessing, which are all that wrong keys would reach."""
-    return msgspec.structs.replace(settings, failures_per_minute=10**9, applications_per_hour=10**9)
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    """With keys to sign reports with, and without the limits on guessing, which are all that wrong
+    keys would reach."""
+    log_keys.create(tmp_path / "log-keys")
+    return msgspec.structs.replace(
+        settings,
+        failures_per_minute=10**9,
+        applications_per_hour=10**9,
+        log_keys_folder=str(tmp_path / "log-keys"),
+        log_origin="id.city.example/log",
+    )
 
 
 # A list judges each item: refusing one is not refusing the request.
