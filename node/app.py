@@ -239,8 +239,7 @@ def _assemble(
         log=log,
         issuing=issuing(settings, database, session, recorder.journal.digest, log, _now),
     )
-    # Two committers: one group forms while the other's commit reaches the disk. Two workers: a
-    # small job need not wait for a large file to be opened.
+    # Two workers: a small job need not wait for a large file to be opened.
     answering: list[Work] = [singles.run, worker.run, worker.run, watcher.run]
     answering += [Feed(settings.database_url, cache).run, *[lookups.run] * LOOKUPS]
     keeping: list[Work] = [

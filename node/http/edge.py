@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import secrets
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from node.recorder import PENDING
 from node.wiring import WIRING
 from registry.database import is_away
 from registry.errors import BiaoshiError, TooLarge, Unavailable
+from registry.places import places
 
 REQUEST_ID = web.RequestKey("request_id", str)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -98,15 +98,8 @@ async def _answer(request: web.Request, handler: Handler, surface: Surface) -> w
         if is_away(error):
             log.error("database-away", error=name, request_id=request_id)
             return surface.refuse(Unavailable("the database does not answer"), request)
-        log.error("request-crashed", error=name, at=_places(error), request_id=request_id)
+        log.error("request-crashed", error=name, at=places(error), request_id=request_id)
         return surface.plain(500, "Internal error", request)
-
-
-def _places(error: BaseException) -> list[str]:
-    """Where it happened, innermost last. Not what its message says: that may repeat the input, as
-    PostgreSQL's do."""
-    frames = traceback.extract_tb(error.__traceback__)[-12:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def _request_id(request: web.Request) -> str:

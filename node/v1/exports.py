@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
@@ -34,6 +33,7 @@ from node.v1.stream import NDJSON, ClientGone
 from registry import errors
 from registry.database import is_away
 from registry.errors import BiaoshiError, Unavailable
+from registry.places import places
 from registry.query.export import Export, Exported
 from registry.query.question import State
 from registry.record.value import Value, decode
@@ -138,10 +138,7 @@ class Sending:
     def _broken(self, error: Exception) -> End:
         name, request_id = type(error).__name__, self._call.request[REQUEST_ID]
         if not isinstance(error, BiaoshiError):
-            # Not what its message says, which may repeat what is stored.
-            frames = traceback.extract_tb(error.__traceback__)[-12:]
-            places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-            log.error("export-broken", error=name, at=places, request_id=request_id)
+            log.error("export-broken", error=name, at=places(error), request_id=request_id)
             told = "the database does not answer" if is_away(error) else "the node failed"
             error = Unavailable(told)
         return End(self._identifiers, complete=False, problem=problem_of(error))

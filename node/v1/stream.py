@@ -13,7 +13,6 @@ it again: what is in is `unchanged`.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from node.v1.operation import Call
 from node.v1.templated import TemplatedLine
 from registry.database import is_away
 from registry.errors import BiaoshiError, InvalidInput, TooLarge, Unavailable
+from registry.places import places
 from registry.record.bulk import Line
 from registry.record.changes import Change
 
@@ -246,10 +246,7 @@ class Stream:
         if is_away(error):
             log.error("database-away", error=name, request_id=request_id)
             return problem_of(Unavailable("the database does not answer"))
-        # Not what its message says, which may repeat the input.
-        frames = traceback.extract_tb(error.__traceback__)[-12:]
-        places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        log.error("request-crashed", error=name, at=places, request_id=request_id)
+        log.error("request-crashed", error=name, at=places(error), request_id=request_id)
         return Problem(type="about:blank", title="Internal error", status=500)
 
     async def _tell(self, verdicts: Sequence[Verdict]) -> None:

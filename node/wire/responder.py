@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -21,6 +20,7 @@ from registry.access.actor import anonymous
 from registry.database import is_away
 from registry.errors import BiaoshiError
 from registry.handshake.handshakes import Session
+from registry.places import places
 from resolver.wire import cipher
 from resolver.wire.body import ChallengeAnswer
 from resolver.wire.code import EnvelopeFlag, OpCode, OpFlag, ResponseCode
@@ -273,7 +273,5 @@ def _crashed(error: Exception) -> tuple[ResponseCode, str]:
     if is_away(error):
         log.error("database-away", surface=NAME, error=type(error).__name__)
         return ResponseCode.SERVER_TOO_BUSY, "the database does not answer"
-    frames = traceback.extract_tb(error.__traceback__)[-12:]
-    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    log.error("request-crashed", surface=NAME, error=type(error).__name__, at=places)
+    log.error("request-crashed", surface=NAME, error=type(error).__name__, at=places(error))
     return ResponseCode.ERROR, "Internal error"

@@ -4,7 +4,6 @@ a job is in one worker's hands at a time, and one that died is followed by anoth
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from registry.job import store
 from registry.job.job import JobError, JobKind, Lease, LeaseLost
 from registry.job.ledger import Ledger, Told
 from registry.job.report import Names
+from registry.places import places
 from registry.sealing import SealingKey
 from registry.together import until_first
 
@@ -118,7 +118,7 @@ class Worker:
             log.warning("job-paused", job=lease.job_id, error=type(error).__name__)
         except Exception as error:
             name = type(error).__name__
-            log.error("job-crashed", job=lease.job_id, error=name, at=_places(error))
+            log.error("job-crashed", job=lease.job_id, error=name, at=places(error, depth=8))
 
     async def _advance(self, lease: Lease) -> None:
         ledger = Ledger(
@@ -153,9 +153,3 @@ class Worker:
                         raise LeaseLost
             except AWAY as error:
                 log.warning("lease-not-renewed", job=lease.job_id, error=type(error).__name__)
-
-
-def _places(error: BaseException) -> list[str]:
-    """Where it happened, innermost last. Not what its message says: that may repeat rows."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
