@@ -1,8 +1,8 @@
 """Identifiers whose resolvers are found through the DNS: OIDs (ORS, ITU-T X.672) and GTINs (GS1 ONS
 2.0). Both name what they lead to in NAPTR records.
 
-1.2.156.1 → 1.156.2.1.<OID zone>; the GTIN-14 without its check digit, reversed digit by digit,
-before the ONS zone.
+1.2.156.1 → 1.156.2.1.<OID zone>. Of the GTIN-14 the check digit is left out, the first digit stays
+first and the others are reversed: 00614141322602 → 0.0.6.2.2.3.1.4.1.4.1.6.0.<ONS zone>.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Zones:
         if recognised.system is System.OID and self._oid:
             return ".".join(reversed(recognised.text.split("."))) + f".{self._oid}"
         if recognised.system is System.GS1 and self._ons:
-            digits = recognised.text[:13]  # the fourteenth checks the others
-            return ".".join(reversed(digits)) + f".{self._ons}"
+            indicator, digits = recognised.text[0], recognised.text[1:13]
+            return ".".join((indicator, *reversed(digits), self._ons))
         return None
 
 

@@ -119,6 +119,22 @@ async def test_a_gtin(zones: Zones) -> None:
 
 
 @needs_knot
+@pytest.mark.parametrize(
+    ("gtin", "name", "url"),
+    [
+        ("00614141322602", "0.0.6.2.2.3.1.4.1.4.1.6.0", "https://example.com/614141"),
+        ("88801234500018", "8.1.0.0.0.5.4.3.2.1.0.8.8", "https://example.com/case"),
+    ],
+)
+async def test_the_order_of_digits(zones: Zones, gtin: str, name: str, url: str) -> None:
+    """The first digit, which tells the packaging, stays first; what follows it is reversed."""
+    answer = await zones.resolve(recognise(gtin))
+    assert answer.via == (f"dns:{name}.ons.test",)
+    (value,) = msgspec.json.decode(answer.values)
+    assert value["data"]["value"] == url
+
+
+@needs_knot
 async def test_what_is_not_there(zones: Zones) -> None:
     for text in ("1.2.156.77", "1.2.156", "4006381333931"):
         assert (await zones.resolve(recognise(text))).outcome is Outcome.NOT_FOUND
