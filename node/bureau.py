@@ -18,6 +18,7 @@ from award.upload.uploading import Uploading, signed_text
 from metrics.log.note import SignedNote
 from node.log.wiring import CertifiedLog
 from node.settings import Settings
+from registry.bounded import bounded
 from registry.database import Database
 from registry.errors import Unavailable
 
@@ -76,7 +77,10 @@ class BureauClient:
                 timeout=aiohttp.ClientTimeout(total=SECONDS),
                 allow_redirects=False,
             ) as response:
-                return response.status, await response.content.read(MOST)
+                body = await bounded(response.content.iter_any(), MOST)
+                if body is None:
+                    raise BureauUnavailable(f"the bureau's answer is longer than {MOST} bytes")
+                return response.status, body
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise BureauUnavailable(f"the bureau does not answer: {type(error).__name__}") from None
 

@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from registry.bounded import bounded
 from registry.errors import InvalidRouting, RemoteUnavailable, TooLarge
 from registry.identifier import Identifier, to_url_path
 from registry.prefix.prefix import Routing
@@ -204,12 +205,10 @@ class RecursiveLink:
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            raise RemoteUnavailable(f"its answer is larger than {MAX_ANSWER} bytes")
-    return bytes(body)
+    body = await bounded(response.content.iter_any(), MAX_ANSWER)
+    if body is None:
+        raise RemoteUnavailable(f"its answer is larger than {MAX_ANSWER} bytes")
+    return body
 
 
 def _decode(body: bytes) -> _Remote:

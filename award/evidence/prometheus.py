@@ -18,6 +18,7 @@ from yarl import URL
 
 from award.evidence.certified import every_day
 from award.evidence.witness import Witness, WitnessedDay
+from registry.bounded import bounded
 from registry.errors import InvalidInput, Unavailable
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -85,7 +86,7 @@ class Prometheus:
             }
             for moment, value in await self._ask(content):
                 day = (datetime.fromtimestamp(moment, SHANGHAI) - timedelta(seconds=1)).date()
-                found[day] = round(float(value))
+                found[day] = _whole(value)
         return found
 
     async def _ask(self, content: dict[str, str]) -> list[tuple[float, str]]:
@@ -96,11 +97,13 @@ class Prometheus:
                 timeout=aiohttp.ClientTimeout(total=SECONDS),
                 allow_redirects=False,
             ) as response:
-                body = await response.content.read(MOST)
+                body = await bounded(response.content.iter_any(), MOST)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise PrometheusUnavailable(
                 f"Prometheus（{self._url.host}）没有应答：{type(error).__name__}"
             ) from None
+        if body is None:
+            raise PrometheusUnavailable(f"Prometheus 的应答超过 {MOST:,} 字节")
         return _values(body)
 
 
@@ -112,6 +115,13 @@ def _values(body: bytes) -> list[tuple[float, str]]:
     if answer.status != "success" or answer.data is None:
         raise PrometheusUnavailable(f"Prometheus 拒绝了查询：{answer.error[:200]}")
     return [pair for series in answer.data.result for pair in series.values]
+
+
+def _whole(value: str) -> int:
+    try:
+        return round(float(value))
+    except (ValueError, OverflowError):  # NaN, +Inf
+        raise PrometheusUnavailable(f"Prometheus 的应答 {value} 不是数") from None
 
 
 def _end_of(day: date) -> datetime:

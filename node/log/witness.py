@@ -13,6 +13,7 @@ from metrics.log.fault import LogFault
 from metrics.log.note import COSIGNATURE, Signature, VerifierKey
 from metrics.log.publisher import LogForked, WitnessAway, WitnessConflict, WitnessRefused
 from metrics.log.submission import SIZE_MEDIA_TYPE, Submission
+from registry.bounded import bounded
 
 MAX_ANSWER = 64 * 1024  # bytes
 PATIENCE = 5.0  # seconds
@@ -66,11 +67,9 @@ class HttpWitness:
             async with self._session.post(
                 self._url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
-                content = b""
-                async for piece in response.content.iter_any():
-                    content += piece
-                    if len(content) > MAX_ANSWER:
-                        raise WitnessAway(f"its answer is longer than {MAX_ANSWER} bytes")
+                content = await bounded(response.content.iter_any(), MAX_ANSWER)
+                if content is None:
+                    raise WitnessAway(f"its answer is longer than {MAX_ANSWER} bytes")
                 return response.status, response.content_type, content.decode("utf-8", "replace")
         except TimeoutError:
             raise WitnessAway(f"silent for {PATIENCE:g} s") from None

@@ -27,6 +27,7 @@ from node.uplink.messages import (
     RefusalReason,
 )
 from node.uplink.signing import sign
+from registry.bounded import bounded
 from registry.errors import NationalNodeRefused, NationalNodeUnavailable
 
 MAX_ANSWER = 1024 * 1024  # bytes
@@ -234,14 +235,12 @@ def _join(base: URL, path: str, query: dict[str, str] | None) -> URL:
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            raise NationalNodeUnavailable(
-                f"The national node's answer is larger than {MAX_ANSWER} bytes"
-            )
-    return bytes(body)
+    body = await bounded(response.content.iter_any(), MAX_ANSWER)
+    if body is None:
+        raise NationalNodeUnavailable(
+            f"The national node's answer is larger than {MAX_ANSWER} bytes"
+        )
+    return body
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date
@@ -12,8 +13,10 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from award.report.report import sha256
 from award.upload.statistics import DailyStatistics, Network
 from metrics.log import keys as log_keys
 from node.bureau import BureauClient, BureauUnavailable
@@ -108,3 +111,29 @@ async def test_a_stranger_and_a_bureau_that_is_down(desk: Desk) -> None:
     desk.down = True
     with pytest.raises(BureauUnavailable, match="503"):
         await desk.client.deliver(DAY, STATISTICS.text)
+
+
+async def test_answers_in_pieces_are_read_whole_and_endless_ones_left() -> None:
+    """A first piece alone is no receipt, and nothing is held of what never ends."""
+    receipt = f'{{"receipt": "{"r" * 3000}", "sha256": "{sha256(STATISTICS.text.encode())}"}}'
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        for at in range(0, len(receipt), 500):
+            await response.write(receipt[at : at + 500].encode())
+            await asyncio.sleep(0)
+        while "endless" in request.path:
+            await response.write(b" " * 4096)
+        return response
+
+    app = web.Application()
+    app.router.add_put("/{any:.*}", slowly)
+    keys: Any = SimpleNamespace(signers=lambda name: [])
+    log: Any = SimpleNamespace(keys=keys, origin="id.city.example/log")
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        url = str(server.make_url("/"))
+        got = await BureauClient(session, url, log).deliver(DAY, STATISTICS.text)
+        assert got == "r" * 200
+        with pytest.raises(BureauUnavailable, match="longer than"):
+            await BureauClient(session, f"{url}endless", log).deliver(DAY, STATISTICS.text)

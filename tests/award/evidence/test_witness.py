@@ -123,7 +123,13 @@ async def test_half_a_year(asked: tuple[Fake, Prometheus]) -> None:
     assert len(found.days) == 1
 
 
-@pytest.mark.parametrize("answer", ["<html>", '{"status": "error", "error": "too many samples"}'])
+NOT_A_NUMBER = '{"status": "success", "data": {"result": [{"values": [[1704124800, "NaN"]]}]}}'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["<html>", '{"status": "error", "error": "too many samples"}', NOT_A_NUMBER, " " * (2 << 20)],
+)
 async def test_answers_that_are_none(asked: tuple[Fake, Prometheus], answer: str) -> None:
     fake, prometheus = asked
     fake.answer = answer
