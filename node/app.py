@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,13 +34,12 @@ from node.log import serving as log_serving
 from node.log.wiring import Tools, certified_log, open_tools
 from node.page import surface as page
 from node.recorder import Recorder, open_recorder
+from node.recursion import recursion
 from node.settings import Settings, station_of
 from node.snms import surface as snms
 from node.standing import standing_keeping
-from node.uplink.client import NationalNode, NationalNodeClient
-from node.uplink.directory import NationalDirectory
-from node.uplink.key import load_key
 from node.uplink.sender import Sender
+from node.uplink.wiring import national_node
 from node.v1 import docs
 from node.v1 import surface as v1
 from node.version import VERSION
@@ -81,26 +79,15 @@ from registry.template.grants import Grants
 from registry.template.templates import Templates
 from registry.upload.work import UploadWork
 from resolver.aliases import Aliases
-from resolver.breaker import Breakers
 from resolver.cache import Cache
-from resolver.chain import Chain, Link
-from resolver.discovery import Discovery
+from resolver.chain import Chain
 from resolver.dns import Dns
-from resolver.elsewhere import Elsewhere
-from resolver.fallback import Fallback
 from resolver.local import LocalLink
 from resolver.records import Records
-from resolver.recursive import Bounds, RecursiveLink
-from resolver.referral import Directory, FirstOf, OwnPrefixes
-from resolver.wire_client import Station, WireClient, fixed
-from resolver.wire_directory import WireDirectory
 from resolver.zones import Zones
 
 SURFACES = (v1.SURFACE, handle_json.SURFACE, snms.SURFACE, log_serving.SURFACE, handle_json.SITE)
 
-# The uplink's sender tries again by itself, and a resolution must not wait: neither needs the
-# client to insist for long.
-UPLINK_SECONDS, UPLINK_ATTEMPTS = 10.0, 3
 # Coming in at once: each may take as much disk as an upload may have.
 UPLOADS_EACH, UPLOADS_ALTOGETHER = 4, 32
 EXPORTS_EACH, EXPORTS_ALTOGETHER = 2, 8  # under way in one process
@@ -168,7 +155,7 @@ def _assemble(
     )
     catalogue = Catalogue(database, form, _now)
     queries = Queries(database, case_sensitive=settings.case_sensitive)
-    national = _national_node(settings, session)
+    national = national_node(settings, session)
     keeper = Keeper(
         settings.database_url, f"{socket.gethostname()} {os.getpid()}", instruments.keeper_up.set
     )
@@ -187,7 +174,7 @@ def _assemble(
     }
     worker = Worker(database, form.sealing, works, _shift(settings, instruments))
     watcher = Watcher(database)
-    elsewhere = _recursive(settings, session, catalogue, national, redis, dns)
+    elsewhere = recursion(settings, session, catalogue, national, redis, dns)
     wiring = Wiring(
         settings=settings,
         instruments=instruments,
@@ -288,65 +275,6 @@ def _redis(settings: Settings) -> Redis | None:
     return Redis.from_url(
         settings.redis_url, socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE
     )
-
-
-def _national_node(settings: Settings, session: aiohttp.ClientSession) -> NationalNodeClient | None:
-    if settings.national_node_url is None or settings.national_node_key_file is None:
-        return None
-    return NationalNodeClient(
-        session,
-        NationalNode(
-            base_url=settings.national_node_url,
-            app_id=settings.national_node_app_id,
-            shr_prefix=settings.secondary_prefix,
-            attempts=UPLINK_ATTEMPTS,
-            total_seconds=UPLINK_SECONDS,
-        ),
-        load_key(Path(settings.national_node_key_file)),
-        clock=time.time,
-        make_nonce=partial(secrets.token_urlsafe, 16),
-    )
-
-
-def _recursive(
-    settings: Settings,
-    session: aiohttp.ClientSession,
-    catalogue: Catalogue,
-    national: NationalNodeClient | None,
-    redis: Redis | None,
-    dns: Dns,
-) -> Link:
-    directories: list[Directory] = [OwnPrefixes(catalogue)]
-    if national is not None:
-        directories.append(NationalDirectory(national, settings.secondary_prefix))
-    client, breakers = WireClient(), Breakers(time.monotonic)
-    stations = _stations(settings, dns)
-    if stations is not None:
-        seconds = settings.recursion_seconds / 2  # the rest is for whom it refers to
-        directories.append(
-            WireDirectory(client, stations, settings.secondary_prefix, breakers, seconds=seconds)
-        )
-    bounds = Bounds(
-        seconds=settings.recursion_seconds,
-        referrals=settings.recursion_referrals,
-        allow_private=settings.allow_private_addresses,
-    )
-    directory = FirstOf(directories)
-    asking = RecursiveLink(session, directory, bounds, wire=client, breakers=breakers)
-    link = Fallback(asking, time.monotonic, seconds=settings.recursion_stale_seconds)
-    if not settings.recursion_kept_seconds:
-        return link
-    return Elsewhere(link, redis, time.time, seconds=settings.recursion_kept_seconds)
-
-
-def _stations(settings: Settings, dns: Dns) -> Callable[[], Awaitable[Sequence[Station]]] | None:
-    """Where the national node answers over the wire; None where nobody has said."""
-    if settings.national_node_handle is not None:
-        return partial(fixed, Station(*station_of(settings.national_node_handle)))
-    if settings.national_node_domain is not None:
-        chance = random.SystemRandom()
-        return Discovery(dns, settings.national_node_domain, time.monotonic, chance).stations
-    return None
 
 
 def _now() -> datetime:
