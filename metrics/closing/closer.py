@@ -3,8 +3,10 @@
 1. Whoever registers or changes holds a shared lock. The closer takes it alone for a moment and says
    that the day is over: nothing carries a time of that day after this, so its movements stand.
 2. In one transaction, on one view of the database: the day's movements are summed up from batches
-   and revisions and held against the records themselves, and the requests against the journal. Then
-   the lines, the close and the statement are written, and the next day is open.
+   and revisions and held against the records that they touched, and the requests against the
+   journal. Then the lines, the close and the statement are written, and the next day is open. A
+   node's first day and a year's last are held against all records: that census comes before, in a
+   transaction of its own, since nothing of the day can change any more.
 
 A day whose sums are not borne out stays open, and an alarm says why, until they are, or until an
 operator accepts the very difference that there is. Kill the closer between, and
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 
 import asyncpg
 import structlog
@@ -22,6 +25,7 @@ import structlog
 from metrics.closing import store
 from metrics.closing.acceptance import store as acceptance
 from metrics.closing.acceptance.difference import Acceptance, Difference, Subject
+from metrics.closing.census.census import Findings, all_findings, day_findings, totals_at_end
 from metrics.closing.daily import DailyTotals, Movements, PrefixDay, hash_of
 from metrics.closing.journal import digest_of
 from metrics.counting import store as counting
@@ -34,6 +38,7 @@ from registry.database import Connection, Database
 from registry.keeper.fence import Fence, unfenced
 
 SALT_BYTES = 16
+LAST_OF_YEAR = (12, 31)  # all records are looked at then
 
 log = structlog.get_logger()
 
@@ -72,7 +77,8 @@ class Closer:
         if state.counted_until < end_of(day) or not await self._end(day):
             return None
         try:
-            totals = await self._database.transaction(self._conclude)
+            findings = await self._census(day)
+            totals = await self._database.transaction(partial(self._conclude, findings=findings))
         except NotBorneOut as error:
             await self._alarm(day, error.differences)
             return None
@@ -95,6 +101,20 @@ class Closer:
             return False
         return True
 
+    async def _census(self, day: date) -> Findings | None:
+        """What all records say of the end of a day that is over; None where the day alone is looked
+        at."""
+        start, end = _bounds(day)
+
+        async def work(tx: Connection) -> Findings | None:
+            await store.take_one_view(tx)
+            if (day.month, day.day) != LAST_OF_YEAR and not await store.none_closed(tx):
+                return None
+            moved = await store.movements(tx, start, end)
+            return await all_findings(tx, end, await totals_at_end(tx, day, start, moved))
+
+        return await self._database.transaction(work)
+
     async def _alarm(self, day: date, differences: Sequence[Difference]) -> None:
         async def work(tx: Connection) -> bool:
             await self._fence(tx)
@@ -104,26 +124,26 @@ class Closer:
             detail = "; ".join(one.text for one in differences)
             log.error("day-not-borne-out", day=day.isoformat(), detail=detail)
 
-    async def _conclude(self, tx: Connection) -> DailyTotals:
+    async def _conclude(self, tx: Connection, findings: Findings | None) -> DailyTotals:
         await store.take_one_view(tx)
         await self._fence(tx)
         state = await counting.lock_state(tx)
         positions = await counting.positions(tx)
         part = Part(await counting.closed_positions(tx, state.yesterday), positions)
-        totals, lines, salt = await self._sum_up(tx, state, part)
+        totals, lines, salt = await self._sum_up(tx, state, part, findings)
         await store.close(tx, totals, lines, positions, salt)
         at = moment(end_of(totals.day))
         await owe_statement(tx, Statement(DAILY, at, totals.content).text)
         return totals
 
     async def _sum_up(
-        self, tx: Connection, state: State, part: Part
+        self, tx: Connection, state: State, part: Part, findings: Findings | None
     ) -> tuple[DailyTotals, list[PrefixDay], bytes]:
         """What the day came to. Raises NotBorneOut."""
         day, start, end = state.open_day, *_bounds(state.open_day)
         if state.counted_until != end_of(day):
             raise _Overtaken
-        lines, differences = await self._lines(tx, day)
+        lines, differences = await self._lines(tx, day, findings)
         requests = await store.requests(tx, day)
         journal = await digest_of(tx, part)
         stated = sum(requests.values())
@@ -150,40 +170,32 @@ class Closer:
         )
         return totals, lines, salt
 
-    async def _lines(self, tx: Connection, day: date) -> tuple[list[PrefixDay], list[Difference]]:
+    async def _lines(
+        self, tx: Connection, day: date, findings: Findings | None
+    ) -> tuple[list[PrefixDay], list[Difference]]:
         """Every prefix's line, and where the records say something else. The line has what the
         records say: it is written only if that was accepted."""
         start, end = _bounds(day)
-        before = await store.totals_before(tx, day, start)
         moved = await store.movements(tx, start, end)
-        since = await store.movements(tx, end, None)
-        ever = await store.created_ever(tx)
-        corrected = await acceptance.ever_corrected(tx)
-        held = await store.held(tx)
         requests = await store.requests_by_prefix(tx, day)
+        if findings is None:
+            before = await store.totals_before(tx, day, start)
+            findings = await day_findings(tx, start, end, before, moved)
         lines: list[PrefixDay] = []
         differences: list[Difference] = []
-        for prefix_id, prefix in (await store.prefixes(tx)).items():
-            moves = moved.get(prefix_id, Movements())
-            live, rows = held.get(prefix_id, (0, 0))
-            found = (
-                Difference(
-                    Subject.LIVE,
-                    prefix,
-                    stated=before.get(prefix_id, 0) + moves.change,
-                    there=live - since.get(prefix_id, Movements()).change,
-                ),
-                Difference(
-                    Subject.EVER,
-                    prefix,
-                    stated=ever.get(prefix_id, 0) + corrected.get(prefix_id, 0),
-                    there=rows,
-                ),
+        for prefix_id, found in findings.items():
+            differences += found.differences
+            lines.append(
+                PrefixDay(
+                    prefix_id,
+                    found.live.prefix,
+                    moved.get(prefix_id, Movements()),
+                    found.live.there,
+                    requests.get(prefix_id, {}),
+                    corrected=found.live.there - found.live.stated,
+                    ever_corrected=found.rows.there - found.rows.stated,
+                )
             )
-            differences += [one for one in found if one.there != one.stated]
-            asked = requests.get(prefix_id, {})
-            changes = [one.there - one.stated for one in found]
-            lines.append(PrefixDay(prefix_id, prefix, moves, found[0].there, asked, *changes))
         return lines, differences
 
 

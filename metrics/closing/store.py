@@ -90,10 +90,16 @@ async def movements(
     }
 
 
+async def none_closed(connection: Connection) -> bool:
+    """Whether no day has ever been closed."""
+    none: bool = await connection.fetchval("SELECT NOT EXISTS (SELECT FROM day_close)")
+    return none
+
+
 async def totals_before(connection: Connection, day: date, start: datetime) -> dict[int, int]:
     """Totals at the end of the day before. Before the first closed day they are what batches and
     revisions give."""
-    if not await connection.fetchval("SELECT EXISTS (SELECT FROM day_close)"):
+    if await none_closed(connection):
         first = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
         moved = await movements(connection, first, start)
         return {prefix_id: moves.change for prefix_id, moves in moved.items()}
@@ -101,25 +107,6 @@ async def totals_before(connection: Connection, day: date, start: datetime) -> d
         "SELECT prefix_id, total FROM registration_day WHERE day = $1::date - 1", day
     )
     return {row["prefix_id"]: row["total"] for row in rows}
-
-
-async def created_ever(connection: Connection) -> dict[int, int]:
-    """How many identifiers the batches say each prefix has had."""
-    rows = await connection.fetch(
-        "SELECT prefix_id, sum(created)::bigint AS created FROM batch GROUP BY prefix_id",
-        timeout=PATIENCE,
-    )
-    return {row["prefix_id"]: row["created"] for row in rows}
-
-
-async def held(connection: Connection) -> dict[int, tuple[int, int]]:
-    """Live identifiers of each prefix, and all, from the records themselves."""
-    rows = await connection.fetch(
-        """SELECT prefix_id, count(*) FILTER (WHERE revision > 0) AS live, count(*) AS rows
-             FROM identifier GROUP BY prefix_id""",
-        timeout=PATIENCE,
-    )
-    return {row["prefix_id"]: (row["live"], row["rows"]) for row in rows}
 
 
 async def requests(connection: Connection, day: date) -> Requests:

@@ -8,19 +8,13 @@ import msgspec
 from cyclopts import App, Parameter
 
 from metrics.closing.acceptance import accepting, store
-from metrics.closing.acceptance.difference import Difference, Subject
 from node.cli.access import Json
 from node.cli.console import at_node
+from node.cli.difference import difference_table
 from node.cli.recount import Day, day_of
 from node.cli.serve import Config
-from node.cli.terminal import console, print_json, table
+from node.cli.terminal import console, print_json
 from registry.access.actor import console as at_console
-
-TITLES = {
-    Subject.REQUESTS: "解析请求 requests",
-    Subject.LIVE: "有效标识 live identifiers",
-    Subject.EVER: "历史标识总数 identifiers ever",
-}
 
 
 def add_to(app: App) -> None:
@@ -39,7 +33,7 @@ async def alarms(*, config: Config = None, json: Json = False) -> int:
         return int(bool(found))
     for one in found:
         console().print(f"{one.day}")
-        _print(one.differences)
+        console().print(difference_table(one.differences))
     if not found:
         console().print("日结正常 Nothing keeps a day open.")
     return int(bool(found))
@@ -62,20 +56,8 @@ async def accept(
     """
     async with at_node(config) as (_, database):
         found = await accepting.accept(database, at_console(), day_of(day), reason)
-    _print(found.differences)
+    console().print(difference_table(found.differences))
     console().print(
         f"已接受 {found.day} 的上述差异，一分钟内结账，差异与理由写入当日声明。\n"
         "Accepted: the day is closed within a minute, and its statement says so."
     )
-
-
-def _print(differences: tuple[Difference, ...]) -> None:
-    shown = table("项目 What", "前缀 Prefix", "应有 Stated", "实有 There", "差 Difference")
-    for one in differences:
-        change = one.there - one.stated
-        shown.add_row(
-            TITLES[one.subject], one.prefix, f"{one.stated:,}", f"{one.there:,}", f"{change:+,}"
-        )
-    for column in shown.columns[2:]:
-        column.justify = "right"
-    console().print(shown)

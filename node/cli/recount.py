@@ -1,17 +1,22 @@
-"""`biaoshi recount`: a day's sums from its journal, held against the ledger."""
+"""`biaoshi recount`: a day's sums from its journal, or all identifiers, held against the ledger."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from metrics.closing.audit import Audit, audit
+from metrics.closing.census import census
+from metrics.closing.census.census import Census
 from metrics.counting.reason import Reason
 from metrics.year.numbers import TITLES
 from node.cli.access import Json
 from node.cli.console import at_node
+from node.cli.difference import difference_table
+from node.cli.option import flag
 from node.cli.serve import Config
 from node.cli.terminal import console, print_json, table
 from registry.errors import InvalidInput
@@ -23,9 +28,26 @@ def add_to(app: App) -> None:
     app.command(recount)
 
 
-async def recount(day: Day, /, *, config: Config = None, json: Json = False) -> int:
-    """Recount a day from its journal. It ends with 1 where the ledger says something else."""
+async def recount(
+    day: Day | None = None,
+    /,
+    *,
+    full: Annotated[bool, flag("Count all identifiers instead, whenever registered.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Recount a day from its journal. It ends with 1 where the ledger says something else.
+
+    With --full all identifiers are counted and held against the ledger, which reads the whole
+    table; nobody has to wait for it. The close of a day looks at what that day touched.
+    """
+    if full == (day is not None):
+        raise InvalidInput("name a day, or say --full", field="day", rule="one-of-two")
     async with at_node(config) as (_, database):
+        if day is None:
+            taken = await census.take(database)
+            print_json(msgspec.to_builtins(taken)) if json else _print_census(taken)
+            return int(bool(taken.differences))
         found = await audit(database, day_of(day))
     if json:
         print_json(_plain(found))
@@ -76,6 +98,18 @@ def _print(found: Audit) -> None:
         out.print(f"分项与来源不符 Cells and sources that differ: {numbers}")
     elif found.sound:
         out.print("账本与日志一致 The ledger is what the journal says.")
+
+
+def _print_census(found: Census) -> None:
+    out = console()
+    until = "账本尚无已结账的日子 no day is closed yet"
+    if found.through is not None:
+        until = f"账本至 ledger through {found.through}"
+    out.print(f"{found.rows:,} 个标识，{found.prefixes:,} 个前缀；{until}")
+    if found.differences:
+        out.print(difference_table(found.differences))
+    else:
+        out.print("账本与标识记录一致 The ledger is what the records say.")
 
 
 def _plain(found: Audit) -> dict[str, object]:

@@ -14,6 +14,7 @@ class Subject(Enum):
 
     REQUESTS = "requests"  # the sums of the day, and the records of its journal
     LIVE = "live identifiers"  # of a prefix, at the end of the day
+    NEW = "new identifiers"  # of a prefix, by the day's batches and by their records
     EVER = "identifiers ever"  # of a prefix, by its batches and by its records
 
 

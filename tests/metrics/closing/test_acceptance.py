@@ -101,7 +101,8 @@ async def test_it_holds_for_one_day(lost: Office) -> None:
     assert totals is not None
     assert (totals.total, totals.corrected, totals.accepted) == (3, 0, None)
     assert "accepted" not in (await _statements(lost))[1]
-    await lost.bureau.execute("DELETE FROM identifier WHERE suffix = 'B'")
+    await lost.register("E", "F", when=at(2 * MIDNIGHT + 100))
+    await lost.bureau.execute("DELETE FROM identifier WHERE suffix = 'E'")
     third = NEXT + timedelta(days=1)
     async with lost.bureau.database.connection() as connection:
         await connection.execute("UPDATE journal_writer SET seen_at = now() - interval '1 hour'")

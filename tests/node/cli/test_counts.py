@@ -89,6 +89,28 @@ async def test_a_journal_that_is_no_longer_kept_is_not_called_another(
     assert "not the one that was stated" not in done.out
 
 
+async def test_all_identifiers_are_counted(
+    cli: Cli, live: Live, owner: Enterprise, at_node: None
+) -> None:
+    await _registered(live, owner, "A")
+    done = await cli("recount", "--full")
+    assert (done.status, done.err) == (0, "")
+    assert "The ledger is what the records say" in done.out
+    async with live.node.wiring.database.connection() as connection:
+        await connection.execute("DELETE FROM identifier")
+    done = await cli("recount", "--full")
+    assert done.status == 1
+    assert "identifiers ever" in done.out
+    told = json.loads((await cli("recount", "--full", "--json")).out)
+    assert (told["through"], told["rows"]) == (None, 0)
+    assert {one["subject"] for one in told["differences"]} == {
+        "live identifiers",
+        "identifiers ever",
+    }
+    for words in ((), ("2026-01-01", "--full")):
+        assert "name a day, or say --full" in (await cli("recount", *words)).err
+
+
 async def test_days_without_a_ledger(cli: Cli, at_node: None) -> None:
     for day in ("1999-01-01", "2199-01-01"):
         done = await cli("recount", day)

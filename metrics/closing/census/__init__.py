@@ -1,0 +1,1 @@
+"""Holding what was registered, revived and deleted against the records themselves."""
