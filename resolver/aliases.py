@@ -14,7 +14,7 @@ from registry.errors import InvalidIdentifier, RemoteUnavailable
 from registry.identifier import Identifier
 from registry.record.value import Value, decode
 from resolver.chain import Link
-from resolver.query import Answer, Outcome, Query, select
+from resolver.query import Answer, Outcome, Query, Source, select
 
 ALIAS = "HS_ALIAS"
 MAX_HOPS = 3
@@ -71,8 +71,16 @@ def _alias(answer: Answer | None) -> Identifier | None:
 def _asked_for(query: Query, answer: Answer | None, via: tuple[str, ...]) -> Answer | None:
     if answer is None:
         return None
-    # The tag of a record here that an alias names says nothing of the alias.
-    answer = replace(answer, handle=query.identifier.text, via=(*via, *answer.via), tag=None)
+    # What was asked for lives elsewhere, though its alias may name a record here: the tag says
+    # nothing of it, and it counts for no prefix of this node.
+    answer = replace(
+        answer,
+        source=Source.RECURSIVE,
+        handle=query.identifier.text,
+        via=(*via, *answer.via),
+        tag=None,
+        prefix_id=0,
+    )
     if answer.outcome not in (Outcome.FOUND, Outcome.NO_VALUES):
         return answer
     if not (query.types or query.indexes):

@@ -104,14 +104,17 @@ async def test_an_alias_of_nothing() -> None:
     assert await made({"86.1/A": [alias("86.1/GONE")]}).resolve(query()) is None
 
 
-async def test_the_state_of_what_an_alias_names_is_not_the_aliass() -> None:
-    """Else an alias that names another record of the same revision would seem to be unchanged."""
+async def test_what_was_asked_for_is_another_nodes() -> None:
+    """Though a record here answers: else it would seem to be unchanged when the alias names another
+    record of the same revision, and the question would count for the prefix of that record."""
 
     class Here:
         async def resolve(self, query: Query) -> Answer:
-            return Answer(Outcome.FOUND, Source.LOCAL, "", encode([url("https://b")]), Tag(1, None))
+            values = encode([url("https://b")])
+            return Answer(Outcome.FOUND, Source.LOCAL, "", values, Tag(1, None), prefix_id=7)
 
     link = Aliases(Records({"86.1/A": [alias("88.1/B")]}, Source.RECURSIVE, ""), Here())
-    answer = await link.resolve(query())
-    assert answer is not None
-    assert answer.tag is None
+    for one in (query(), query(types=frozenset({"URL"}))):
+        answer = await link.resolve(one)
+        assert answer is not None
+        assert (answer.tag, answer.prefix_id, answer.source) == (None, 0, Source.RECURSIVE)
