@@ -6,7 +6,7 @@ is so already unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -15,16 +15,16 @@ from msgspec import Meta
 
 from node.http import body as bodies
 from node.v1.item import StrictValue
+from node.v1.listing import listed
 from node.v1.operation import Call, Operation, Reply
-from node.v1.result import Result, Results, count, result_of, totals_of, unread
+from node.v1.result import Results
 from node.v1.stream import NDJSON, Chunk, Refused, Settled, receive, refused
 from node.wiring import Wiring
 from registry.access.actor import Actor
-from registry.errors import BiaoshiError, InvalidInput
 from registry.identifier import Identifier
 from registry.record.changes import Amendment, Change, Withdrawal
 from registry.record.registrar import MAX_LIST
-from registry.record.registration import Outcome
+from registry.record.registration import Outcome, Verdict
 from registry.record.value import normalise
 
 TAG = "Identifiers"
@@ -108,27 +108,14 @@ async def _streamed(call: Call, read: Read, outcome: Outcome) -> web.StreamRespo
 
 
 async def _listed(call: Call, read: Read) -> Reply:
-    """A list: every item gets its own verdict, whatever is wrong with the others."""
-    raw_items = call.body
-    if not 1 <= len(raw_items) <= MAX_LIST:
-        raise InvalidInput(
-            f"a list has 1 to {MAX_LIST} identifiers", field="body", rule="list-length"
-        )
-    results: dict[int, Result] = {}
-    changes: dict[int, Change] = {}
-    for position, raw in enumerate(raw_items):
-        try:
-            changes[position] = read(bytes(raw), f"[{position}]")
-        except BiaoshiError as error:
-            results[position] = unread(raw, error)
-    dry_run = call.query.dry_run
-    verdicts = await call.wiring.changes.make(call.actor, list(changes.values()), dry_run=dry_run)
-    for position, verdict in zip(changes, verdicts, strict=True):
-        results[position] = result_of(verdict)
-    ordered = [results[position] for position in range(len(raw_items))]
-    if not dry_run:
-        count(call, ordered)
-    return Reply(Results(ordered, totals_of(ordered)))
+    async def read_now(text: bytes, field: str) -> Change:
+        return read(text, field)
+
+    async def make(changes: Sequence[Change]) -> Sequence[Verdict]:
+        return await call.wiring.changes.make(call.actor, changes, dry_run=dry_run)
+
+    dry_run: bool = call.query.dry_run
+    return await listed(call, read_now, make, dry_run=dry_run)
 
 
 def _amendment(call: Call) -> Read:

@@ -6,6 +6,7 @@ answer sends its PUT again. PATCH changes values by index.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -15,13 +16,13 @@ from msgspec import Meta
 
 from node.http import body as bodies
 from node.v1.item import Content, ContentReader, Item, StrictValue
+from node.v1.listing import listed
 from node.v1.operation import Call, Operation, Reply
 from node.v1.registering import Registering
-from node.v1.result import Result, Results, count, result_of, totals_of, unread
+from node.v1.result import Result, Results, count, result_of
 from node.v1.stream import NDJSON, receive
 from registry import errors
 from registry.errors import (
-    BiaoshiError,
     IdentifierGone,
     IdentifierNotFound,
     InvalidInput,
@@ -72,29 +73,19 @@ class PutOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def registered(call: Call) -> Reply:
-    """A list: every item gets its own verdict, whatever is wrong with the others."""
     call.actor.require_known()
-    raw_items = call.body
-    if not 1 <= len(raw_items) <= MAX_LIST:
-        raise InvalidInput(
-            f"a list has 1 to {MAX_LIST} identifiers", field="body", rule="list-length"
+    reader, revive = _reader(call), call.query.revive
+
+    async def read(text: bytes, field: str) -> Registration:
+        item = bodies.decode(text, Item, field=field)
+        return await reader.registration(Identifier.parse(item.handle), item, new=not revive)
+
+    async def create(registrations: Sequence[Registration]) -> Sequence[Verdict]:
+        return await call.wiring.registrar.create(
+            call.actor, registrations, Method.BATCH, revive=revive
         )
-    results: dict[int, Result] = {}
-    registrations: dict[int, Registration] = {}
-    reader = _reader(call)
-    for position, raw in enumerate(raw_items):
-        try:
-            registrations[position] = await _registration(call, reader, raw, position)
-        except BiaoshiError as error:
-            results[position] = unread(raw, error)
-    verdicts = await call.wiring.registrar.create(
-        call.actor, list(registrations.values()), Method.BATCH, revive=call.query.revive
-    )
-    for position, verdict in zip(registrations, verdicts, strict=True):
-        results[position] = result_of(verdict)
-    ordered = [results[position] for position in range(len(raw_items))]
-    count(call, ordered)
-    return Reply(Results(ordered, totals_of(ordered)))
+
+    return await listed(call, read, create)
 
 
 async def streamed(call: Call) -> web.StreamResponse:
@@ -202,14 +193,6 @@ def _reader(call: Call) -> ContentReader:
 def _view_tag(view: View) -> str:
     """A grant shows more of a state, so its readers must not take one view for the other."""
     return f'"{view.row.tag}+granted"' if view.granted else f'"{view.row.tag}"'
-
-
-async def _registration(
-    call: Call, reader: ContentReader, raw: msgspec.Raw, position: int
-) -> Registration:
-    item = bodies.decode(bytes(raw), Item, field=f"[{position}]")
-    identifier = Identifier.parse(item.handle)
-    return await reader.registration(identifier, item, new=not call.query.revive)
 
 
 def _answer(call: Call, verdict: Verdict) -> Reply:
