@@ -31,9 +31,8 @@ from resolver.wire.digest import Challenge, Digest
 from resolver.wire.key import WireKey
 from resolver.wire.octets import Malformed, Reader
 from resolver.wire.proof import MacProof, SignatureProof
-from resolver.wire.typed import wire_key
+from resolver.wire.typed import KEY_TYPE, wire_key
 
-KEY_TYPE = "HS_PUBKEY"
 FAILURES_BY_DATAGRAM = "datagram-failures"
 MAX_KEYS = 20  # of one record that a proof is held against
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from node.wire.exchange import Exchanges
 from node.wiring import Wiring
 from registry.handshake.handshakes import Handshakes
 
@@ -15,6 +16,7 @@ from registry.handshake.handshakes import Handshakes
 class Parts:
     wiring: Wiring
     handshakes: Handshakes
-    key: rsa.RSAPrivateKey  # signs what clients want certified
+    exchanges: Exchanges
+    key: rsa.RSAPrivateKey  # signs what clients want certified, opens the session keys they send
     site: bytes  # this node's own site record
     random_bytes: Callable[[int], bytes]

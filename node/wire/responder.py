@@ -45,6 +45,7 @@ OPERATIONS: dict[OpCode, Operation] = {
     OpCode.LIST_HOMED_NAS: listing.homed,
     OpCode.VERIFY_RESPONSE: identity.verify,
     OpCode.SESSION_TERMINATE: session.terminate,
+    OpCode.SESSION_EXCHANGE_KEY: session.take_key,
     OpCode.LOGIN_PASSWORD: identity.log_in_by_password,
 }
 # Over UDP only where the settings let it: anybody can send with another's address.
@@ -141,6 +142,8 @@ class Responder:
         """The call as its session's, where it names one and bears a MAC. Chinese clients name
         sessions of their own making: without a MAC, their connection decides who they are."""
         message, number = call.message, call.message.envelope.session_id
+        if message.opcode == OpCode.SESSION_EXCHANGE_KEY:
+            return call  # which brings the key that a MAC would need
         if call.session is None:
             named = number and (message.credential or _needs_session(message, call.line))
             if not named:

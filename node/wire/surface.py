@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from node.http.entrance import cannot_listen, listener
 from node.keeper import Work
+from node.wire.exchange import Exchanges
 from node.wire.noting import NAME, Noting
 from node.wire.parts import Parts
 from node.wire.ready import Ready
@@ -28,7 +29,7 @@ from node.wiring import Wiring
 from registry.database import DATABASE_AWAY
 from registry.handshake.handshakes import Handshakes
 from resolver.wire.code import Transport
-from resolver.wire.key import RSA, TAIL, WireKey
+from resolver.wire.key import public_key
 from resolver.wire.site import ADMIN, QUERY, WireInterface, WireServer, WireSite
 
 TIDY_SECONDS = 60.0
@@ -78,14 +79,14 @@ async def _parts(wiring: Wiring, port: int) -> Parts:
     key = await handshakes.server_key()
     site = _site(wiring, key, port)
     wiring.local.announce(site)
-    return Parts(wiring, handshakes, key, site.build(), os.urandom)
+    exchanges = Exchanges(wiring.throttle)
+    return Parts(wiring, handshakes, exchanges, key, site.build(), os.urandom)
 
 
 def _site(wiring: Wiring, key: rsa.RSAPrivateKey, port: int) -> WireSite:
     """What this node says of itself: one site with one server."""
     settings = wiring.settings
     both = ADMIN | QUERY
-    public = key.public_key().public_numbers()
     udp = both if settings.handle_udp_administration else QUERY
     # A port that is taken as it comes is nothing to announce.
     http = (WireInterface(both, Transport.HTTP, settings.port),) if settings.port else ()
@@ -96,7 +97,7 @@ def _site(wiring: Wiring, key: rsa.RSAPrivateKey, port: int) -> WireSite:
             WireServer(
                 1,
                 _address(settings.handle_address or settings.host),
-                WireKey(RSA, (public.e, public.n), tail=TAIL).build(),
+                public_key(key).build(),
                 (
                     WireInterface(both, Transport.TCP, port),
                     WireInterface(udp, Transport.UDP, port),

@@ -37,7 +37,7 @@ class Pending:
 @dataclass(frozen=True, slots=True)
 class Session:
     session_id: int
-    key: bytes
+    key: bytes  # empty while the client has yet to send it
     identity: Reference | None  # once it has been proven
 
 
@@ -96,6 +96,15 @@ class Handshakes:
                 ):
                     return number
         raise TooManyRequests("too many sessions", retry_after=60)
+
+    async def take_key(self, number: int, key: bytes) -> bool:
+        """Give its key to a session that waits for it. False where it has one, or is over."""
+        async with self._database.connection() as connection:
+            row = await store.session(connection, number)
+            if row is None or self._sealing.unseal(row["key"], f"wire-session/{number}"):
+                return False
+            sealed = self._sealing.seal(key, f"wire-session/{number}")
+            return await store.take_key(connection, number, row["key"], sealed)
 
     async def session(self, number: int) -> Session | None:
         async with self._database.connection() as connection:

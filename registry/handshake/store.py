@@ -83,6 +83,19 @@ async def session(
     )
 
 
+async def take_key(connection: Connection, session_id: int, before: bytes, key: bytes) -> bool:
+    """Put a key in the place of what stood there; False where that is another by now."""
+    row = await connection.fetchval(
+        """UPDATE wire_session SET key = $3
+            WHERE session_id = $1 AND key = $2 AND expires_at > now()
+           RETURNING session_id""",
+        session_id,
+        before,
+        key,
+    )
+    return row is not None
+
+
 async def note_number(tx: Connection, session_id: int, highest: int, window: int) -> None:
     """A message of the session has come; it lasts on from now."""
     await tx.execute(

@@ -220,6 +220,20 @@ class SessionSetup(msgspec.Struct, frozen=True):
             raise Malformed("this is no public key for a session")
         return key
 
+    @property
+    def reference(self) -> tuple[str, int]:
+        """The handle and the index of the value that holds the key, in mode 3. Raises Malformed."""
+        reader = Reader(self.rest)
+        handle, index = reader.text(), reader.u32()
+        if reader.rest() not in (b"", _SPARE):
+            raise Malformed("octets follow where nothing should")
+        return handle, index
+
+    def check_bare(self) -> None:
+        """In mode 2 nothing follows. Raises Malformed."""
+        if self.rest not in (b"", _SPARE):
+            raise Malformed("octets follow where nothing should")
+
 
 class SessionAnswer(msgspec.Struct, frozen=True):
     """The answer to opcode 400; the spare octets are what servers in use send."""
@@ -237,6 +251,26 @@ class SessionAnswer(msgspec.Struct, frozen=True):
 
     def build(self) -> bytes:
         return u16(self.mode) + octets(self.data) + _SPARE
+
+
+class KeyDelivery(msgspec.Struct, frozen=True):
+    """Opcode 402: the session's key, in the encryption of the key that the server answered a set-up
+    of mode 2 with. The answer is empty."""
+
+    data: bytes
+
+    LARGEST: ClassVar[int] = 1024  # octets: an RSA key of 8192 bits
+
+    @classmethod
+    def parse(cls, body: bytes) -> KeyDelivery:
+        reader = Reader(body)
+        parsed = cls(reader.octets())
+        if reader.rest() not in (b"", _SPARE) or len(parsed.data) > cls.LARGEST:
+            raise Malformed("this is no encrypted session key")
+        return parsed
+
+    def build(self) -> bytes:
+        return octets(self.data)
 
 
 def flag_octet(value: bool) -> bytes:

@@ -8,6 +8,7 @@ four zero octets follow an RSA key, in session set-ups they do not.
 from __future__ import annotations
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from resolver.wire.octets import Malformed, Reader, octets, text, u16
 
@@ -47,6 +48,12 @@ class WireKey(msgspec.Struct, frozen=True):
         if self.kind == SM2:
             return head + octets(self.pem)
         return head + b"".join(octets(signed(number)) for number in self.numbers) + self.tail
+
+
+def public_key(private: rsa.RSAPrivateKey) -> WireKey:
+    """An RSA key's public half, as records carry it."""
+    numbers = private.public_key().public_numbers()
+    return WireKey(RSA, (numbers.e, numbers.n), tail=TAIL)
 
 
 def signed(number: int) -> bytes:

@@ -23,6 +23,7 @@ from resolver.wire.octets import Malformed, Reader, many, text, u16, u32
 from resolver.wire.site import WireInterface, WireServer, WireSite
 from resolver.wire.value import SMALLEST_REFERENCE, WireReference, WireValue
 
+KEY_TYPE = "HS_PUBKEY"
 _RIGHTS = 0xFFF
 MAX_TIME = 2**32 - 1
 
@@ -204,7 +205,7 @@ _STRUCTURED: dict[str, tuple[str, Callable[[bytes], Any]]] = {
     "HS_VLIST": ("vlist", _vlist),
     "HS_SITE": ("site", _site),
     "HS_NA_DELEGATE": ("site", _site),
-    "HS_PUBKEY": ("key", _key),
+    KEY_TYPE: ("key", _key),
 }
 
 

@@ -9,13 +9,27 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import padding
 
+from node.wire.exchange import EACH, MAX_EACH, MINUTE
 from resolver.wire import cipher
-from resolver.wire.body import Handles, ResolutionRequest, SessionAnswer, SessionSetup, Text, Values
+from resolver.wire.body import (
+    Handles,
+    KeyDelivery,
+    ResolutionRequest,
+    SessionAnswer,
+    SessionSetup,
+    Text,
+    Values,
+)
 from resolver.wire.code import EnvelopeFlag, KeyExchange, OpCode, OpFlag, ResponseCode
+from resolver.wire.credential import Credential
+from resolver.wire.digest import Digest
+from resolver.wire.fragment import split
 from resolver.wire.key import DH, RSA, WireKey
 from resolver.wire.message import ENVELOPE, Envelope, Message
-from resolver.wire.octets import Reader, octets
+from resolver.wire.octets import Reader, octets, text, u32
+from resolver.wire.site import WireSite
 from tests.node.handle_json.peer import ADMIN_HANDLE
+from tests.node.live import Live
 from tests.node.wire.peer import RSA_KEY, STOCK, Peer, by_key, url
 from tests.resolver.wire.recorded import EXCHANGES
 
@@ -92,11 +106,125 @@ async def test_the_clients_key(seeded: Peer) -> None:
     await prove(Session(seeded, answer.envelope.session_id, reader.rest()))
 
 
-@pytest.mark.parametrize("mode", [KeyExchange.CIPHER_SERVER, KeyExchange.CIPHER_HANDLE, 9])
-async def test_other_exchanges_are_not_offered(seeded: Peer, mode: int) -> None:
-    asked = SessionSetup(mode, 3600, ADMIN_HANDLE, 300)
+async def set_up_for_our_key(peer: Peer) -> tuple[int, WireKey]:
+    """Mode 2: the session's number, and the key that the client's is to be sent to."""
+    asked = SessionSetup(KeyExchange.CIPHER_SERVER, 3600, ADMIN_HANDLE, 300, _SPARE)
+    flags = STOCK | OpFlag.CERT | OpFlag.RRDG  # as stock clients ask for sessions
+    answer = await peer.ask(OpCode.SESSION_SETUP, asked.build(), flags=flags)
+    assert answer.response_code == ResponseCode.SUCCESS
+    assert Credential.parse(answer.credential or b"").kind == "HS_SIGNED"
+    reader = Reader(answer.body)
+    Digest.read(reader)
+    told = SessionAnswer.parse(reader.rest())
+    assert told.mode == KeyExchange.CIPHER_SERVER
+    return answer.envelope.session_id, WireKey.parse(told.data)
+
+
+async def send_key(peer: Peer, number: int, data: bytes) -> ResponseCode:
+    asked = peer.message(OpCode.SESSION_EXCHANGE_KEY, KeyDelivery(data).build(), session=number)
+    answer = await peer.tcp(asked.build())
+    assert answer.opcode == OpCode.SESSION_EXCHANGE_KEY
+    assert answer.envelope.session_id == number
+    return ResponseCode(answer.response_code)
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+async def test_the_servers_key(seeded: Peer, size: int) -> None:
+    """The one that its site names, so that its answer is known to be its own."""
+    number, ours = await set_up_for_our_key(seeded)
+    site = await seeded.ask(OpCode.GET_SITE_INFO, Text("/").build())
+    assert WireKey.parse(WireSite.parse(site.body).servers[0].public_key) == ours
+    key = os.urandom(size)
+    assert await send_key(seeded, number, cipher.deliver(key, ours)) is ResponseCode.SUCCESS
+    session = Session(seeded, number, key)
+    await prove(session)
+    ended = await session.ask(OpCode.SESSION_TERMINATE, Text("/").build())
+    assert ended.response_code == ResponseCode.SUCCESS
+
+
+async def test_a_session_without_its_key(seeded: Peer) -> None:
+    """What nothing was agreed on for opens nothing: not by a MAC with an empty key either."""
+    number, _ = await set_up_for_our_key(seeded)
+    bare = Session(seeded, number, b"").message(OpCode.LIST_HANDLES, Text("88.118.9").build())
+    assert await code(seeded, bare) is ResponseCode.NEED_SESSION_KEY
+    envelope = Envelope(flags=EnvelopeFlag.ENCRYPTED, session_id=number, length=32)
+    answer = await seeded.tcp(envelope.build() + bytes(32))
+    assert answer.response_code == ResponseCode.NEED_SESSION_KEY
+
+
+async def test_a_sessions_key_comes_once(seeded: Peer) -> None:
+    number, ours = await set_up_for_our_key(seeded)
+    first, second = os.urandom(32), os.urandom(32)
+    assert await send_key(seeded, number, cipher.deliver(first, ours)) is ResponseCode.SUCCESS
+    again = await send_key(seeded, number, cipher.deliver(second, ours))
+    assert again is ResponseCode.SESSION_FAILED
+    agreed = await set_up(seeded)
+    other = await send_key(seeded, agreed.number, cipher.deliver(second, ours))
+    assert other is ResponseCode.SESSION_FAILED
+    nobody = await send_key(seeded, number + 1, cipher.deliver(second, ours))
+    assert nobody is ResponseCode.SESSION_TIMEOUT
+    await prove(Session(seeded, number, first))
+
+
+async def test_a_key_that_does_not_open(seeded: Peer) -> None:
+    """Is told by what comes after, never by its answer."""
+    number, _ = await set_up_for_our_key(seeded)
+    assert await send_key(seeded, number, os.urandom(256)) is ResponseCode.SUCCESS
+    message = Session(seeded, number, os.urandom(32)).message(
+        OpCode.LIST_HANDLES, Text("88.118.9").build()
+    )
+    assert await code(seeded, message) is ResponseCode.INVALID_SESSION_KEY
+    other, _ = await set_up_for_our_key(seeded)
+    asked = seeded.message(OpCode.SESSION_EXCHANGE_KEY, b"junk", session=other)
+    assert await code(seeded, asked) is ResponseCode.SESSION_FAILED
+    assert await send_key(seeded, other, bytes(1025)) is ResponseCode.SESSION_FAILED
+
+
+async def test_the_key_of_a_record(seeded: Peer) -> None:
+    rest = text(ADMIN_HANDLE) + u32(300) + _SPARE
+    asked = SessionSetup(KeyExchange.CIPHER_HANDLE, 3600, ADMIN_HANDLE, 300, rest)
+    answer = await seeded.ask(OpCode.SESSION_SETUP, asked.build())
+    assert answer.response_code == ResponseCode.SUCCESS
+    reader = Reader(RSA_KEY.decrypt(SessionAnswer.parse(answer.body).data, padding.PKCS1v15()))
+    assert reader.u32() == 3
+    await prove(Session(seeded, answer.envelope.session_id, reader.rest()))
+
+
+@pytest.mark.parametrize(
+    ("mode", "rest"),
+    [
+        (9, b""),
+        (KeyExchange.CIPHER_SERVER, b"more"),
+        (KeyExchange.CIPHER_HANDLE, b""),
+        (KeyExchange.CIPHER_HANDLE, text(ADMIN_HANDLE) + u32(301)),  # a secret key
+        (KeyExchange.CIPHER_HANDLE, text(ADMIN_HANDLE) + u32(7)),
+        (KeyExchange.CIPHER_HANDLE, text("88.118.8/P000007") + u32(1)),
+        (KeyExchange.CIPHER_HANDLE, text("88.118.8/NOBODY") + u32(300)),
+        (KeyExchange.CIPHER_HANDLE, text("no handle") + u32(300)),
+        (KeyExchange.CIPHER_HANDLE, text(ADMIN_HANDLE) + u32(300) + b"more"),
+        (KeyExchange.CIPHER_CLIENT, octets(WireKey(DH, (5, 2**1024 - 1, 2)).build())),
+        (KeyExchange.DH, octets(b"no key")),
+    ],
+)
+async def test_exchanges_that_fail(seeded: Peer, mode: int, rest: bytes) -> None:
+    asked = SessionSetup(mode, 3600, ADMIN_HANDLE, 300, rest)
     answer = await seeded.ask(OpCode.SESSION_SETUP, asked.build())
     assert answer.response_code == ResponseCode.SESSION_FAILED
+
+
+async def test_who_sets_up_too_many_has_to_wait(live: Live, seeded: Peer) -> None:
+    number, _ = await set_up_for_our_key(seeded)
+    throttle = live.node.wiring.throttle
+    for _ in range(MAX_EACH):
+        await throttle.count(EACH, "127.0.0.1", limit=10**6, window=MINUTE)
+    asked = SessionSetup(KeyExchange.CIPHER_SERVER, 3600, ADMIN_HANDLE, 300).build()
+    refused = await seeded.ask(OpCode.SESSION_SETUP, asked)
+    assert refused.response_code == ResponseCode.SERVER_TOO_BUSY
+    assert await send_key(seeded, number, bytes(256)) is ResponseCode.SERVER_TOO_BUSY
+    # Datagrams have a share of their own, which spoofed ones cannot take from connections.
+    by_datagram = seeded.message(OpCode.SESSION_SETUP, asked)
+    answer = await seeded.udp(*split(by_datagram.build()))
+    assert answer.response_code == ResponseCode.SUCCESS
 
 
 async def test_macs(seeded: Peer) -> None:

@@ -21,6 +21,7 @@ with atheris.instrument_imports(include=["resolver.wire"]):
         Handles,
         IdentityLogin,
         Indexes,
+        KeyDelivery,
         PasswordLogin,
         ResolutionRequest,
         SessionAnswer,
@@ -33,7 +34,7 @@ with atheris.instrument_imports(include=["resolver.wire"]):
     from resolver.wire.credential import Credential, covered
     from resolver.wire.digest import Challenge
     from resolver.wire.fragment import Reassembly
-    from resolver.wire.key import TAIL, WireKey
+    from resolver.wire.key import TAIL, WireKey, public_key
     from resolver.wire.message import ENVELOPE, Envelope, Message
     from resolver.wire.octets import Malformed
     from resolver.wire.proof import MacProof, SignatureProof
@@ -42,11 +43,14 @@ with atheris.instrument_imports(include=["resolver.wire"]):
 
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from registry.errors import InvalidInput
 from registry.record.value import normalise
 from tests.resolver.wire.recorded import EXCHANGES
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 ANY_BODY = (
     ResolutionRequest,
     Values,
@@ -59,6 +63,7 @@ ANY_BODY = (
     IdentityLogin,
     SessionSetup,
     SessionAnswer,
+    KeyDelivery,
     Challenge,
     Credential,
     SignatureProof,
@@ -71,6 +76,7 @@ BY_OPCODE = {
     OpCode.CREATE_HANDLE: (Values,),
     OpCode.RESPONSE_TO_CHALLENGE: (ChallengeAnswer,),
     OpCode.SESSION_SETUP: (SessionSetup, SessionAnswer),
+    OpCode.SESSION_EXCHANGE_KEY: (KeyDelivery,),
 }
 
 
@@ -122,6 +128,8 @@ def read_body(octets: bytes, kinds: tuple[type, ...] = ANY_BODY) -> None:
             body.server_of("88.118.8/X")
         elif isinstance(body, SessionSetup):
             set_up(body)
+        elif isinstance(body, KeyDelivery):
+            assert cipher.received(body.data, KEY, lambda size: b"\7" * size)
         elif isinstance(body, MacProof | SignatureProof) and len(octets) < 200:
             prove(body)
 
@@ -141,11 +149,19 @@ def store(body: Values) -> None:
 
 
 def set_up(asked: SessionSetup) -> None:
+    for read in (asked.check_bare, lambda: asked.reference):
+        try:
+            read()
+        except Malformed:
+            continue
     try:
         key = WireKey.parse(asked.key)
         if key.kind == "DH_PUB_KEY" and key.numbers[1].bit_length() > 1100:
             return  # slow, and arithmetic alone
-        cipher.agree(key, lambda size: b"\7" * size)
+        if key.kind == "DH_PUB_KEY":
+            cipher.agree(key, lambda size: b"\7" * size, lambda _: None)
+        else:
+            cipher.deliver(b"\7" * 32, key)
     except Malformed:
         return
 
@@ -159,6 +175,17 @@ def prove(proof: MacProof | SignatureProof) -> None:
     assert not proof.holds(key, b"challenge", "88.118.8/ADMIN") or True
 
 
+def unrecorded() -> dict[str, Message]:
+    """Messages that no recording has."""
+    sealed = cipher.deliver(b"\7" * 32, public_key(KEY))
+    bodies = {
+        OpCode.SESSION_EXCHANGE_KEY: KeyDelivery(sealed),
+        OpCode.SESSION_SETUP: SessionSetup(3, 60, "88.118.8/A", 1, b"\0\0\0\3a/b\0\0\0\1"),
+        OpCode.VERIFY_RESPONSE: VerificationRequest("88.118.8/A", 1, b"n", b"\3" * 33, b"p"),
+    }
+    return {name.name: Message(opcode=name, body=one.build()) for name, one in bodies.items()}
+
+
 def main() -> None:
     seconds = sys.argv[1]
     corpus = Path(tempfile.mkdtemp(prefix="biaoshi-fuzz-"))
@@ -167,6 +194,8 @@ def main() -> None:
             whole = b"".join(datagrams)
             (corpus / f"{name}-{side}").write_bytes(whole)
             (corpus / f"{name}-{side}-body").write_bytes(whole[44:])
+    for name, message in unrecorded().items():
+        (corpus / name).write_bytes(message.build())
     options = [f"-max_total_time={seconds}", "-max_len=4096", "-rss_limit_mb=1024", "-timeout=120"]
     atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={corpus}/", str(corpus)], read_all)
     atheris.Fuzz()

@@ -104,11 +104,39 @@ def test_unsafe_parameters(numbers: tuple[int, int, int]) -> None:
         cipher.agree(WireKey(DH, numbers), os.urandom)
 
 
+@given(st.integers(min_value=0, max_value=2**300), st.integers(min_value=1, max_value=2**200))
+def test_power(exponent: int, base: int) -> None:
+    rests: list[float] = []
+    assert cipher.power(base, exponent, 2**127 - 1, rests.append) == pow(base, exponent, 2**127 - 1)
+    assert len(rests) == max(0, exponent.bit_length() - 1) // cipher.STEP_BITS
+
+
 def test_delivered_key() -> None:
-    key, data = cipher.deliver(rsa_key(), os.urandom)
+    key = os.urandom(32)
+    data = cipher.deliver(key, rsa_key())
     reader = Reader(RSA_KEY.decrypt(data, padding.PKCS1v15()))
     assert reader.u32() == 3
     assert reader.rest() == key
+    assert cipher.received(data, RSA_KEY, os.urandom) == key
+
+
+@pytest.mark.parametrize(
+    "sealed",
+    [
+        b"",
+        bytes(256),
+        b"\xff" * 256,
+        b"\x01" * 400,
+        rsa_key().numbers[1].to_bytes(256, "big"),
+        *(
+            RSA_KEY.public_key().encrypt(text, padding.PKCS1v15())
+            for text in (b"", b"\0\0\0\3", b"\0\0\0\1" + bytes(32), b"\0\0\0\3" + bytes(15))
+        ),
+    ],
+)
+def test_what_is_no_key_is_one_that_nobody_knows(sealed: bytes) -> None:
+    """The answer does not tell whether it opened."""
+    assert cipher.received(sealed, RSA_KEY, lambda size: b"\7" * size) == b"\7" * 32
 
 
 @given(st.binary(max_size=2000))
@@ -134,6 +162,21 @@ def test_macs() -> None:
     assert not cipher.authentic(key, message, msgspec.structs.replace(credential, counter=4))
 
 
-def test_no_key_to_deliver_to() -> None:
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (4, 2**2048 - 1),
+        (3, 2**512 - 1),
+        (3, 2**8191 - 1),
+        (1, 2**2048 - 1),
+        (2**64 + 1, 2**2048 - 1),
+    ],
+)
+def test_no_key_to_deliver_to(numbers: tuple[int, int]) -> None:
     with pytest.raises(Malformed):
-        cipher.deliver(WireKey(RSA, (4, 2**2048 - 1)), os.urandom)
+        cipher.deliver(bytes(32), WireKey(RSA, numbers))
+
+
+def test_no_kind_of_key_to_deliver_to() -> None:
+    with pytest.raises(Malformed):
+        cipher.deliver(bytes(32), WireKey(DH, (5, 7, 9)))
