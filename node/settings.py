@@ -151,6 +151,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...],
         _about("Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed"),
     ] = ()
+    country_header: Annotated[
+        Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None,
+        _about("Header in which they tell a client's country, for 10320/loc; none: not looked at"),
+    ] = None
     journal_folder: Annotated[
         str | None,
         _about("Folder of the resolution journal on a local disk; none: beside the sealing key"),

@@ -71,6 +71,13 @@ class Clients:
             return all(protocol.lower() == "https" for protocol in protocols)
         return known.is_loopback
 
+    def told(self, request: web.Request, name: str) -> str:
+        """A header that a trusted proxy sends of the client; empty where the peer is none."""
+        known = _address(request.remote or "")
+        if known is None or not self._is_trusted(known):
+            return ""
+        return request.headers.get(name, "").strip()
+
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
 

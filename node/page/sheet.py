@@ -12,7 +12,8 @@ from typing import NamedTuple
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from node.page.location import choose, is_web, locations
+from node.page.choice import all_locations
+from node.page.location import choose, is_web
 from node.page.words import WORDS
 from registry.record.value import Value
 from resolver.query import Answer
@@ -35,7 +36,7 @@ def record(
     answer: Answer, path: str, values: Sequence[Value], language: str, wanted: Sequence[str]
 ) -> bytes:
     """`path` is the identifier's, percent-encoded; `wanted` are the reader's languages."""
-    main = choose(locations(values), "", wanted, "")
+    main = choose(all_locations(values), "", wanted, "")
     return _rendered(
         language,
         handle=answer.handle,

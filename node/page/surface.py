@@ -2,12 +2,14 @@
 
 A browser gets the record's page, a program JSON or a linkset. Whoever names a kind of location
 (`type`, with `lang` and `context`), or just `redirect`, is sent there: by 302, since tomorrow it
-may be elsewhere. A Digital Link leads to the product's own page, as GS1 wants it, unless a linkset
-is asked for.
+may be elsewhere. Where no kind is named, a choice of places (10320/loc) goes before plain URLs, as
+at other resolvers, and `locatt=id:2` says which of them. A Digital Link leads to the product's own
+page, as GS1 wants it, unless a linkset is asked for.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +24,7 @@ from node.http.problem import status_of
 from node.http.staleness import staleness
 from node.page import sheet
 from node.page.accept import FORMS, best_language, best_type, languages
+from node.page.choice import Wanted, all_locations, choice_of
 from node.page.code_image import PNG, SVG, Symbology, drawn
 from node.page.linkset import CONTENT_TYPE as LINKSET
 from node.page.linkset import linkset
@@ -41,6 +44,7 @@ from resolver.query import Answer, Query
 SURFACE = "page"
 HTML = "text/html"
 MAX_PARAMETER = 100
+MAX_ATTRIBUTES = 5
 MAX_SCALE = 40
 VARY = "Accept, Accept-Language"
 
@@ -62,6 +66,8 @@ class Wish:
     language: str  # of the page
     wanted: tuple[str, ...]  # of what the record leads to, the most welcome first
     digital_link: bool
+    any_kind: bool  # no kind of location was named
+    attributes: tuple[tuple[str, str], ...]  # of a place among several, by name and value
 
     @classmethod
     def of(cls, request: web.Request, *, digital_link: bool) -> Wish:
@@ -71,7 +77,9 @@ class Wish:
         form = best_type(request.headers.get("Accept", ""), FORMS) or JSON
         if told["linkType"] in ("linkset", "all"):
             form = LINKSET
-        moved = "redirect" in request.query or told["type"] or told["context"]
+        attributes = _attributes(request)
+        named = told["type"] or told["context"]
+        moved = "redirect" in request.query or named or attributes
         if (digital_link and form == HTML) or (told["linkType"] and form != LINKSET):
             moved = True
         kind = told["type"].removeprefix("URL").removeprefix(".")
@@ -86,6 +94,8 @@ class Wish:
             page if page in LANGUAGES else LANGUAGES[0],
             (*first, *languages(accepted)),
             digital_link,
+            not (named or kind),
+            attributes,
         )
 
 
@@ -145,9 +155,9 @@ def _answered(request: web.Request, wish: Wish, answer: Answer, path: str) -> we
     }
     values = decode(answer.values)
     if wish.form is None:
-        target = choose(locations(values), wish.kind, wish.wanted, wish.context)
-        if target is not None:
-            return web.Response(status=302, headers=headers | {"Location": target.href})
+        href = _target(request, wish, values)
+        if href is not None:
+            return web.Response(status=302, headers=headers | {"Location": href})
         if not wish.digital_link or wish.kind:
             raise LocationNotFound(
                 f"{answer.handle} leads to no such place", field="type", rule="location-not-found"
@@ -162,6 +172,28 @@ def _answered(request: web.Request, wish: Wish, answer: Answer, path: str) -> we
     return _unless_known(request, answer, form, wish, body, headers)
 
 
+def _target(request: web.Request, wish: Wish, values: tuple[Value, ...]) -> str | None:
+    choice = choice_of(values) if wish.any_kind else None
+    if choice is not None:
+        place = choice.of(Wanted(wish.attributes, _country(request)), _chance)
+        if place is not None:
+            return place.href
+    found = choose(locations(values), wish.kind, wish.wanted, wish.context)
+    return None if found is None else found.href
+
+
+def _country(request: web.Request) -> str:
+    """The client's, where the settings name a header for it and a trusted proxy sends it."""
+    wiring = request.app[WIRING]
+    name = wiring.settings.country_header
+    told = wiring.clients.told(request, name).lower() if name else ""
+    return told if len(told) == 2 and told.isalpha() else ""
+
+
+def _chance() -> float:
+    return secrets.randbelow(1 << 53) / (1 << 53)
+
+
 def _body(
     request: web.Request,
     form: str,
@@ -173,7 +205,7 @@ def _body(
     if form == HTML:
         return sheet.record(answer, path, values, wish.language, wish.wanted)
     if form == LINKSET:
-        return linkset(base_of(request), path, locations(values))
+        return linkset(base_of(request), path, all_locations(values))
     raw = msgspec.Raw(answer.values.encode())
     return msgspec.json.encode(Sent(answer.handle, answer.source, raw, answer.revision, answer.via))
 
@@ -254,6 +286,19 @@ def _scale(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SCALE:
         return int(text)
     raise InvalidInput(f"a scale is 1 to {MAX_SCALE}", field="scale", rule="parameter")
+
+
+def _attributes(request: web.Request) -> tuple[tuple[str, str], ...]:
+    """Of `locatt=name:value`, which may come several times. Raises InvalidInput."""
+    told = request.query.getall("locatt", [])
+    pairs = [text.partition(":") for text in told if len(text) <= MAX_PARAMETER]
+    if len(pairs) < len(told) or len(told) > MAX_ATTRIBUTES or not all(c for _, c, _ in pairs):
+        raise InvalidInput(
+            f"locatt is name:value, at most {MAX_PARAMETER} characters and {MAX_ATTRIBUTES} times",
+            field="locatt",
+            rule="parameter",
+        )
+    return tuple((name.strip().lower(), value) for name, _, value in pairs)
 
 
 def _parameter(request: web.Request, name: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
 import jsonschema
+import msgspec
 import pytest
 from yarl import URL
 
+from metrics.journal.entry import Outcome, records_of
+from node.settings import Settings
 from tests.node.live import OTHER, Enterprise, Live, Reply
 from tests.node.page.test_parts import BROWSER, SCHEMA
 
@@ -119,6 +123,75 @@ async def test_redirects(live: Live, owner: Enterprise, query: str, where: str |
         assert reply.status == 302
         assert reply.headers["Location"] == f"https://example.com/{where}"
         assert reply.headers["Cache-Control"] == "private, must-revalidate"
+
+
+PLACES = """<locations chooseby="locatt,country">
+  <location id="0" href="https://example.com/world"/>
+  <location id="1" href="https://example.com/china" country="cn"/>
+</locations>"""
+CHOICE = [*VALUES, {"index": 5, "type": "10320/loc", "data": PLACES}]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return msgspec.structs.replace(
+        settings, trusted_proxies=("127.0.0.1",), country_header="X-Country"
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "country", "where"),
+    [
+        ("redirect", "", "world"),
+        ("redirect", "CN", "china"),
+        ("redirect", "fr", "world"),
+        ("redirect", "no country", "world"),
+        ("locatt=id:1", "", "china"),
+        ("locatt=ID:1&locatt=country:cn", "fr", "china"),
+        ("locatt=id:9", "", "world"),
+        ("type=URL", "CN", "lamp"),
+        ("type=manual", "CN", "manual"),
+        ("locatt=id", "", None),
+        ("&".join(["locatt=id:1"] * 6), "", None),
+    ],
+)
+async def test_a_choice_of_places(
+    live: Live, owner: Enterprise, query: str, country: str, where: str | None
+) -> None:
+    handle = await put(live, owner, "SN1", CHOICE)
+    reply = await get(live, f"/{handle}?{query}", BROWSER, **{"X-Country": country})
+    if where is None:
+        assert reply.status == 422
+    else:
+        assert (reply.status, reply.headers["Location"]) == (302, f"https://example.com/{where}")
+        await noted(live, 1)
+
+
+async def noted(live: Live, count: int) -> None:
+    """As many resolutions are in the journal, each found."""
+    journal = live.node.wiring.recorder.journal
+    async with asyncio.timeout(30):
+        while journal.position < count:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.005)
+    records = records_of(journal.stretch(0, journal.position).records)
+    assert [Outcome(record["outcome"]) for record in records] == [Outcome.FOUND] * count
+
+
+async def test_a_choice_of_places_among_the_links(live: Live, owner: Enterprise) -> None:
+    handle = await put(live, owner, "SN1", CHOICE)
+    asked = await get(live, f"/{handle}", "application/linkset+json")
+    (context,) = asked.body["linkset"]
+    hrefs = [one["href"].removeprefix("https://example.com/") for one in context["about"]]
+    assert hrefs == ["lamp", "world", "china"]
+
+
+async def test_a_country_that_anybody_can_claim(
+    live: Live, owner: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = await put(live, owner, "SN1", CHOICE)
+    monkeypatch.setattr(live.node.wiring.clients, "_trusted", ())
+    reply = await get(live, f"/{handle}?redirect", BROWSER, **{"X-Country": "CN"})
+    assert reply.headers["Location"] == "https://example.com/world"
 
 
 async def test_nobody_is_sent_to_a_script(live: Live, owner: Enterprise) -> None:
