@@ -16,6 +16,7 @@ import structlog
 
 from node import foundation
 from node.app import Node, open_node
+from node.dns.surface import dns_front
 from node.http.entrance import base_url, entrance, listener
 from node.keeper import Work
 from node.settings import Settings
@@ -38,6 +39,7 @@ async def serve(settings: Settings) -> None:
         working(node),
         listening(node) as url,
         wire(node.wiring),
+        dns_front(node.wiring),
     ):
         settle_memory()
         log.info("serving", url=url, prefix=settings.secondary_prefix)

@@ -19,9 +19,15 @@ from msgspec import Meta
 
 from registry.errors import InvalidIdentifier, InvalidInput
 from registry.identifier import Prefix
+from resolver.front.zone import Zone
 
 ENVIRONMENT = "BIAOSHI_"
-LISTS = frozenset({"trusted_proxies", "own_networks", "canaries", "log_witnesses", "dns_servers"})
+LISTS = frozenset(
+    {
+        *("trusted_proxies", "own_networks", "canaries", "log_witnesses", "dns_servers"),
+        *("dns_listen", "dns_name_servers"),
+    }
+)
 # Not settings of a node: what the command line reads when it speaks to one, or fails.
 CLIENT_VARIABLES = frozenset({"BIAOSHI_URL", "BIAOSHI_KEY", "BIAOSHI_DEBUG"})
 
@@ -135,6 +141,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str | None,
         _about("DNS zone through which GTINs are resolved (GS1 ONS) that nobody here registered"),
     ] = None
+    dns_zone: Annotated[
+        str | None,
+        _about("DNS zone below which this node answers for its identifiers; none: no DNS front"),
+    ] = None
+    dns_listen: Annotated[
+        tuple[str, ...],
+        _about("Where it is asked, UDP and TCP: each an IP address and a port, as 192.0.2.1:53"),
+    ] = ()
+    dns_name_servers: Annotated[
+        tuple[str, ...],
+        _about("The zone's name servers; behind each that is in the zone a blank and its address"),
+    ] = ()
+    dns_contact: Annotated[
+        str, _about("Mail address of who keeps the zone; none: hostmaster's at the zone")
+    ] = ""
+    dns_kept_seconds: Annotated[
+        Annotated[int, Meta(ge=0, le=86_400)],
+        _about("How long resolvers may keep a record at most, whatever its ttl says"),
+    ] = 300
+    dns_absent_seconds: Annotated[
+        Annotated[int, Meta(ge=0, le=3600)],
+        _about("How long resolvers may remember that there is no such record"),
+    ] = 30
+    dns_answers_per_second: Annotated[
+        Annotated[int, Meta(ge=1, le=100_000)],
+        _about("Answers by datagrams to one network (/24, /56) and process; the rest must use TCP"),
+    ] = 200
     bureau_url: Annotated[
         str | None,
         _about("Where the bureau takes a closed day's statistics; none: they are not sent"),
@@ -234,6 +267,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             _check_station("national_node_handle", self.national_node_handle)
         for server in self.dns_servers:
             _check_station("dns_servers", server)
+        for listening in self.dns_listen:
+            _check_station("dns_listen", listening, lowest=1 if self.workers else 0)
+        self.zone()
         if (self.national_node_url is None) != (self.national_node_key_file is None):
             raise ValueError("national_node_url and national_node_key_file go together")
         if self.workers and self.handle_port == 0:
@@ -243,20 +279,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.log_origin is not None and not _ORIGIN.fullmatch(self.log_origin):
             raise ValueError("log_origin: a host and a path, without scheme, blanks or plus signs")
 
+    def zone(self) -> Zone | None:
+        """The DNS zone that is served. Raises ValueError."""
+        if (self.dns_zone is None) != (not self.dns_listen):
+            raise ValueError("dns_zone and dns_listen go together")
+        if self.dns_zone is None:
+            return None
+        return Zone.of(
+            self.dns_zone,
+            self.dns_name_servers,
+            self.dns_contact,
+            seconds=self.dns_kept_seconds,
+            absent=self.dns_absent_seconds,
+        )
 
-def station_of(text: str) -> tuple[str, int]:
+
+def station_of(text: str, lowest: int = 1) -> tuple[str, int]:
     """Address and port of `192.0.2.1:2641` or `[2001:db8::1]:2641`. Raises ValueError."""
     address, _, port = text.rpartition(":")
     address = address.removeprefix("[").removesuffix("]")
     ipaddress.ip_address(address)
-    if not 0 < int(port) < 65536:
+    if not lowest <= int(port) < 65536:
         raise ValueError("no port")
     return address, int(port)
 
 
-def _check_station(name: str, text: str) -> None:
+def _check_station(name: str, text: str, lowest: int = 1) -> None:
     try:
-        station_of(text)
+        station_of(text, lowest)
     except ValueError:
         raise ValueError(f"{name}: an IP address and a port, such as 192.0.2.1:2641") from None
 

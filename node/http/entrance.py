@@ -107,6 +107,25 @@ def listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
         raise cannot_listen(host, port, error) from None
 
 
+def letterbox(host: str, port: int, *, octets: int, shared: bool = False) -> socket.socket:
+    """A socket for datagrams, bound as a listener of the same port is; `octets` of them wait for
+    the event loop. Raises CannotListen."""
+    family = _family(host)
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
+        made.setblocking(False)
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise cannot_listen(host, port, error) from None
+    return made
+
+
 @contextmanager
 def probe(host: str, port: int) -> Iterator[int]:
     """Hold a port while the context lasts, without listening; for 0 some free one.

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from node.http.entrance import CannotListen, base_url, listener, probe
-from node.settings import Settings
+from node.settings import Settings, station_of
 
 # Children whose supervisor was killed close their doors when they notice, which is at once unless
 # they are busy. Whoever starts meanwhile waits for that.
@@ -41,6 +41,8 @@ def open_doors(settings: Settings) -> Iterator[Doors]:
         port = _unused(settings.host, settings.port)
         if settings.handle_port is not None:
             _unused(settings.host, settings.handle_port)  # its sockets are the workers' own
+        for text in settings.dns_listen:
+            _unused(*station_of(text))
         http = tuple(opened(settings.host, port, shared=True) for _ in range(settings.workers))
         ports = _metrics_ports(settings)
         metrics = tuple(opened(settings.metrics_host, _unused(*at)) for at in ports)

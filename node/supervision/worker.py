@@ -16,6 +16,7 @@ from structlog.contextvars import bind_contextvars
 
 from node import foundation
 from node.app import Node, open_node
+from node.dns.surface import dns_front
 from node.health import monitoring
 from node.http.entrance import Entrance, entrance
 from node.serve import log_as_json, settle_memory, working
@@ -80,6 +81,7 @@ async def _at_work(
             return
         async with (
             wire(node.wiring, shared=True),
+            dns_front(node.wiring, shared=True),
             entrance(node.app, drain_seconds=drain, farewell_seconds=FAREWELL) as way_in,
         ):
             await way_in.open(doors[charge.own])

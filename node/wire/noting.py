@@ -1,4 +1,5 @@
-"""Noting resolutions that were answered over the wire: in the journal and in the counters."""
+"""Noting resolutions that were answered without the HTTP edge, over the wire or the DNS: in the
+journal and in the counters."""
 
 from __future__ import annotations
 
@@ -29,8 +30,10 @@ class Resolved:
 class Noting:
     """To be told after an answer was handed to the transport, and never before."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, name: str = NAME, surface: Surface = Surface.WIRE) -> None:
         self._wiring = wiring
+        self._name = name
+        self._surface = surface
         self._journal = wiring.recorder.journal
         self._clientele = wiring.recorder.clientele
 
@@ -38,13 +41,15 @@ class Noting:
         answer, identifier = resolved.answer, resolved.identifier
         flags = Flag.OWNER if owns(resolved.actor, identifier) else 0
         if answer is not None:
-            self._wiring.instruments.resolutions.labels(NAME, answer.source, answer.outcome).inc()
+            self._wiring.instruments.resolutions.labels(
+                self._name, answer.source, answer.outcome
+            ).inc()
             flags |= Flag.RECURSIVE if answer.source is Source.RECURSIVE else 0
         self._journal.note(
             self.digest(identifier),
             self._clientele.caller(resolved.address, None, resolved.actor),
             resolved.outcome,
-            Surface.WIRE,
+            self._surface,
             prefix_id=answer.prefix_id if answer else 0,
             flags=flags,
         )
@@ -59,15 +64,15 @@ class Noting:
 
     def ready(self, digest: bytes, caller: Caller, outcome: Outcome, prefix_id: int) -> None:
         """An anonymous resolution was answered with what was ready."""
-        self._journal.note(digest, caller, outcome, Surface.WIRE, prefix_id=prefix_id)
+        self._journal.note(digest, caller, outcome, self._surface, prefix_id=prefix_id)
 
     def count_ready(self, found: int, empty: int) -> None:
         """As many were answered since this was called last."""
         resolutions = self._wiring.instruments.resolutions
         for outcome, number in (("found", found), ("no-values", empty)):
             if number:
-                resolutions.labels(NAME, Source.LOCAL, outcome).inc(number)
+                resolutions.labels(self._name, Source.LOCAL, outcome).inc(number)
         requests = self._wiring.instruments.requests
-        requests.labels(NAME, "resolution", "ok").inc(found)
+        requests.labels(self._name, "resolution", "ok").inc(found)
         if empty:
-            requests.labels(NAME, "resolution", "2xx").inc(empty)
+            requests.labels(self._name, "resolution", "2xx").inc(empty)

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from node.http.entrance import cannot_listen, listener
+from node.http.entrance import letterbox, listener
 from node.keeper import Work
 from node.wire.exchange import Exchanges
 from node.wire.noting import NAME, Noting
@@ -65,11 +65,11 @@ async def wire(wiring: Wiring, *, shared: bool = False) -> AsyncIterator[Open | 
         responder = Responder(
             parts, noting.told, udp_administration=settings.handle_udp_administration
         )
-        with _datagram_socket(settings.host, port, shared=shared) as letterbox:
+        with letterbox(settings.host, port, octets=RECEIVE_OCTETS, shared=shared) as datagrams:
             async with (
                 _tidied(parts.handshakes),
                 _tcp(door, responder, ready, settings.drain_seconds) as connections,
-                _udp(letterbox, responder, ready, settings.drain_seconds),
+                _udp(datagrams, responder, ready, settings.drain_seconds),
             ):
                 yield Open(port, connections, parts)
 
@@ -166,31 +166,13 @@ async def _tcp(
 
 @asynccontextmanager
 async def _udp(
-    letterbox: socket.socket, responder: Responder, ready: Ready, drain: float
+    held: socket.socket, responder: Responder, ready: Ready, drain: float
 ) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     _, datagrams = await loop.create_datagram_endpoint(
-        lambda: Datagrams(responder, ready, time.monotonic), sock=letterbox.dup()
+        lambda: Datagrams(responder, ready, time.monotonic), sock=held.dup()
     )
     try:
         yield
     finally:
         await datagrams.close(drain)
-
-
-def _datagram_socket(host: str, port: int, *, shared: bool) -> socket.socket:
-    """Bound, like the listener of the same port. Raises CannotListen."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
-        if shared:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_OCTETS)
-        made.setblocking(False)
-        made.bind((host, port))
-    except OSError as error:
-        made.close()
-        raise cannot_listen(host, port, error) from None
-    return made

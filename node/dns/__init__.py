@@ -1,0 +1,1 @@
+"""The DNS front's listeners, over UDP and TCP, and what they answer."""
