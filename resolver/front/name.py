@@ -1,7 +1,7 @@
 """Which names below the zone stand for which identifiers.
 
     88.118.1/SN1      sn1.1.118.88.<zone>
-    88.118.1/灯.1     t2fmab9h.…._b32.1.118.88.<zone>
+    88.118.1/灯.1     su0qubhh._b32.1.118.88.<zone>
 
 The prefix is reversed, so that an enterprise's part of the zone can be delegated. Before it stands
 the suffix: as one label, octet by octet; or, marked by the label `_b32`, its UTF-8 in base32hex

@@ -64,6 +64,10 @@ def test_the_command_lines_own_variables_are_no_settings(variable: str) -> None:
         ({"BIAOSHI_LOG_LEVEL": "loud"}, "log_level"),
         ({"BIAOSHI_SECONDARY_PREFIX": "77.118"}, "secondary_prefix"),
         ({"BIAOSHI_NATIONAL_NODE_URL": "http://localhost"}, "national_node_key_file"),
+        ({"BIAOSHI_DNS_ZONE": "id.example"}, "dns_listen"),
+        ({"BIAOSHI_DNS_LISTEN": "[::1]:53"}, "dns_zone"),
+        ({"BIAOSHI_DNS_LISTEN": "localhost:53", "BIAOSHI_DNS_ZONE": "x"}, "dns_listen"),
+        ({"BIAOSHI_DNS_LISTEN": "[::1]:53", "BIAOSHI_DNS_ZONE": "x"}, "dns_name_servers"),
     ],
 )
 def test_a_wrong_variable_is_named(more: dict[str, str], told: str) -> None:

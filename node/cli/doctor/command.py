@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from rich.text import Text
 from yarl import URL
 
-from node.cli.doctor import database, log, machine, neighbours
+from node.cli.doctor import database, front, log, machine, neighbours
 from node.cli.doctor.finding import Finding, Level, failed, warning, well
 from node.cli.serve import Config
 from node.cli.terminal import console, facts, table
@@ -83,6 +83,7 @@ async def _examine(settings: Settings, folder: Path) -> list[Finding]:
     return [
         *await database.examine(settings),
         *await neighbours.examine(settings),
+        *await front.examine(settings),
         *log.examine(settings),
         *machine.examine(settings, folder),
     ]

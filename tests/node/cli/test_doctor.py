@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -12,9 +13,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from node import foundation
-from node.cli.doctor import database, machine, neighbours
+from node.cli.doctor import database, front, machine, neighbours
 from node.cli.doctor.finding import Finding, Level
 from node.demo.demonstration import Demonstration
+from node.dns.surface import dns_front
 from node.settings import Settings
 from node.uplink.key import create_key
 from tests.node.cli.conftest import Cli
@@ -159,3 +161,22 @@ async def test_a_data_folder_that_is_not_running(cli: Cli, tmp_path: Path) -> No
     assert (told.status, "not running here" in told.out) == (0, True)
     (tmp_path / "demo.json").chmod(0o644)
     assert (await cli("doctor", "--data", tmp_path)).status == 1
+
+
+async def test_the_dns_front(live: Live, settings: Settings) -> None:
+    """Free, ours, or somebody else's."""
+    assert await front.examine(settings) == ()
+    zoned = msgspec.structs.replace(
+        settings,
+        dns_zone="id.example",
+        dns_listen=("[::1]:0",),
+        dns_name_servers=("ns.example",),
+    )
+    assert ailments(list(await front.examine(zoned))) == {}
+    async with dns_front(replace(live.node.wiring, settings=zoned)) as ((_, port),):
+        ours = msgspec.structs.replace(zoned, dns_listen=(f"[::1]:{port}",))
+        (only,) = await front.examine(ours)
+        assert only.level is Level.WELL
+        assert "id.example. is served there" in only.said
+        other = msgspec.structs.replace(ours, dns_zone="other.example")
+        assert ailments(list(await front.examine(other))) == {"DNS front": Level.FAILED}
