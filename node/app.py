@@ -146,13 +146,14 @@ def _assemble(
     once = OnceRunner(database, form.sealing)
     cache = Cache(settings.cache_mebibytes << 20)
     lookups = Lookups(database, form)
-    prefixes = Prefixes(
-        database,
-        once,
-        settings.secondary_prefix,
+    prefixes_on = partial(
+        Prefixes,
+        once=once,
+        secondary=settings.secondary_prefix,
         allow_private=settings.allow_private_addresses,
         tell=cache.hear,
     )
+    prefixes = prefixes_on(database)
     catalogue = Catalogue(database, form, _now)
     queries = Queries(database, case_sensitive=settings.case_sensitive)
     national = national_node(settings, session)
@@ -160,7 +161,8 @@ def _assemble(
         settings.database_url, f"{socket.gethostname()} {os.getpid()}", instruments.keeper_up.set
     )
     log = certified_log(settings, tools, database, session, national, _now, keeper.fence)
-    sender = Sender(database, prefixes, national, instruments) if national else None
+    kept = database.behind(keeper.fence)  # for the keeper's works
+    sender = Sender(kept, prefixes_on(kept), national, instruments) if national else None
     records = Records(lookups, cache, recorder.journal.digest)
     servers = [station_of(one) for one in settings.dns_servers]
     dns = Dns(servers, seconds=settings.recursion_seconds)
@@ -230,8 +232,8 @@ def _assemble(
     answering: list[Work] = [singles.run, worker.run, worker.run, watcher.run]
     answering += [Feed(settings.database_url, cache).run, *[lookups.run] * LOOKUPS]
     keeping: list[Work] = [
-        partial(housekeeping.run, database, _now),
-        Backfill(database).run,
+        partial(housekeeping.run, kept, _now),
+        Backfill(kept).run,
         count_keeping(settings, database, _now, keeper.fence).run,
         standing_keeping(database, _now, instruments).run,
     ]
@@ -239,7 +241,7 @@ def _assemble(
         keeping.append(sender.run)
     if log:
         keeping.append(log.keeping.run)
-    if uploads := uploading(settings, database, session, log):
+    if uploads := uploading(settings, kept, session, log):
         keeping.append(uploads.run)
     background = (recorder.shipper.run,)
     return Node(_application(wiring), wiring, background, tuple(answering), tuple(keeping))

@@ -24,6 +24,6 @@ def count_keeping(
         database,
         Counter(OwnerTable(), fence=fence),
         Closer(database, secrets.token_bytes, fence),
-        Retention(database, now, settings.journal_days, fence),
+        Retention(database.behind(fence), now, settings.journal_days),
         now,
     )

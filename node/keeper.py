@@ -59,7 +59,7 @@ class Keeper:
 
     async def fence(self, tx: Connection) -> None:
         """Raise TermOver where this process is no longer the keeper; if it is, no other becomes it
-        before the transaction ends. For works whose transactions may not overlap a successor's."""
+        before the transaction ends. Every transaction of a keeper's work begins with it."""
         if not self._term or not await store.hold_term(tx, self._term):
             raise TermOver("another process has become the keeper")
 

@@ -58,8 +58,18 @@ def is_away(error: BaseException) -> bool:
 class Database:
     """Transactions on a pool. Safe to share between tasks of one event loop."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        fence: Callable[[Connection], Awaitable[None]] | None = None,
+    ) -> None:
         self._pool = pool
+        self._fence = fence
+
+    def behind(self, fence: Callable[[Connection], Awaitable[None]]) -> Database:
+        """The same for a keeper's works: every transaction begins with the fence, and raises what
+        that does. Whose transactions have to begin with something else call it themselves."""
+        return Database(self._pool, fence)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -80,6 +90,8 @@ class Database:
                     self._pool.acquire(timeout=PATIENCE) as connection,
                     connection.transaction(),
                 ):
+                    if self._fence is not None:
+                        await self._fence(connection)
                     return await work(connection)
         raise AssertionError("unreachable: the last attempt returns or raises")
 

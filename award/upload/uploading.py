@@ -16,6 +16,7 @@ from award.upload import store
 from award.upload.store import Owed
 from registry.database import DATABASE_AWAY, Database
 from registry.errors import BiaoshiError
+from registry.keeper.fence import TermOver
 
 PERIOD = 5.0  # seconds between looks
 PAUSE_FIRST, PAUSE_MOST = 2.0, 300.0  # seconds between tries of one day
@@ -41,6 +42,8 @@ class Uploading:
         while True:
             try:
                 await self.round()
+            except TermOver:
+                logger.warning("upload-ends")  # this work is about to be cancelled
             except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 logger.warning("upload-waits", error=type(error).__name__)
             await asyncio.sleep(PERIOD)

@@ -6,10 +6,9 @@ after payment and audit, and at the longest as many days as the settings say.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 from metrics.closing import store
 from metrics.counting.day import SHANGHAI, start_of
@@ -17,25 +16,21 @@ from metrics.counting.recount import part_of
 from metrics.counting.repeat import WINDOW
 from metrics.counting.stream import Piece, pack
 from registry.database import Connection, Database
-from registry.keeper.fence import Fence, unfenced
-
-T = TypeVar("T")
 
 BY_LAW = timedelta(days=180)
 
 
 class Retention:
-    """For the keeper's one task. `days` is the longest that a journal is kept."""
+    """For the keeper's one task, which gives it a database behind its fence. `days` is the longest
+    that a journal is kept."""
 
     def __init__(
         self,
         database: Database,
         now: Callable[[], datetime],
         days: int,
-        fence: Fence = unfenced,
     ) -> None:
         self._database = database
-        self._fence = fence
         self._now = now
         self._longest = timedelta(days=days)
 
@@ -60,23 +55,18 @@ class Retention:
         for writer, end in part.end.items():
             start = part.start.get(writer, 0)
             while start < end:
-                start = await self._fenced(partial(_pack, writer=writer, start=start, end=end))
-        await self._fenced(lambda tx: store.note_packed(tx, day))
+                start = await self._database.transaction(
+                    partial(_pack, writer=writer, start=start, end=end)
+                )
+        await self._database.transaction(lambda tx: store.note_packed(tx, day))
 
     async def _forget(self, since: date | None, before: date) -> None:
         """Remove days. The end of the last one stays for a while: what repeats it is the next
         day's, and could not be recounted without."""
         after = 0 if since is None else start_of(since)
         until = start_of(before) - WINDOW
-        while await self._fenced(lambda tx: store.forget(tx, after, until)):
+        while await self._database.transaction(lambda tx: store.forget(tx, after, until)):
             pass
-
-    async def _fenced(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async def fenced(tx: Connection) -> T:
-            await self._fence(tx)
-            return await work(tx)
-
-        return await self._database.transaction(fenced)
 
 
 async def _pack(tx: Connection, writer: int, start: int, end: int) -> int:

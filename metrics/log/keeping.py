@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import asyncpg
 import structlog
@@ -16,6 +17,7 @@ from metrics.log.publisher import Publisher
 from metrics.log.sequencer import Sequencer
 from registry.database import DATABASE_AWAY, Database
 from registry.errors import BiaoshiError
+from registry.keeper.fence import TermOver
 
 STEPS = 8  # of sequencing at most before there is a checkpoint again
 PAUSE_AFTER_TROUBLE = 15.0  # seconds
@@ -58,6 +60,9 @@ class LogKeeping:
                 await self.round()
                 self.trouble = None
                 pause = self._period
+            except TermOver:
+                pause = self._period  # this work is about to be cancelled
+                logger.warning("log-ends")
             except BiaoshiError as error:
                 self.trouble, pause = error.detail, PAUSE_AFTER_TROUBLE
                 logger.error("log-refused", kind=error.kind, reason=error.detail)
@@ -105,8 +110,8 @@ class LogKeeping:
         now = self._now()
         if self._thinned is not None and now - self._thinned < timedelta(minutes=10):
             return
+        await self._database.transaction(partial(store.thin_checkpoints, older_than=now - KEEP_ALL))
         async with self._database.connection() as connection:
-            await store.thin_checkpoints(connection, now - KEEP_ALL)
             closed_until = await store.closed_until(connection)
             logs = await store.logs(connection)
         self._thinned = now

@@ -81,12 +81,13 @@ def certified_log(
     keys = tools.keys
     witnesses = _witnesses(settings, session, national)
     needed = min(settings.log_cosignatures, len(witnesses))
-    publisher = Publisher(database, keys, origin, witnesses, needed)
+    kept = database.behind(fence)
+    publisher = Publisher(kept, keys, origin, witnesses, needed)
     keeping = LogKeeping(
-        database,
+        kept,
         Sequencer(database, keys, origin, now, tools.crew, fence),
         publisher,
-        Backfill(database, keys.leaf.material, now),
+        Backfill(kept, keys.leaf.material, now),
         now,
         settings.log_seconds,
     )

@@ -1,7 +1,9 @@
 """The sender: delivers what the outbox owes the national node, and learns its verdicts.
 
 It runs beside the surfaces and never in their way: with the national node down, items wait and
-are tried again with growing pauses. Any number of senders may run; each item is leased to one.
+are tried again with growing pauses. Any number of senders may run; each item is leased to one. The
+keeper's is given a database behind the fence, its prefixes too: a verdict that was heard before its
+process was frozen might be about an earlier filing than the one that is under review now.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -21,6 +24,7 @@ from registry.database import Connection, Database
 from registry.enterprise import store as enterprises
 from registry.enterprise.enterprise import EnterpriseState
 from registry.errors import NationalNodeRefused, NationalNodeUnavailable
+from registry.keeper.fence import TermOver
 from registry.keeper.store import tell_national_node
 from registry.prefix import store
 from registry.prefix.prefix import PrefixState
@@ -73,6 +77,8 @@ class Sender:
                 await self._round()
             except asyncio.CancelledError:
                 raise
+            except TermOver:
+                log.warning("uplink-ends")  # this work is about to be cancelled
             except Exception as error:
                 log.error("uplink-round-failed", error=f"{type(error).__name__}: {error}")
             await self._wait()
@@ -225,9 +231,9 @@ class Sender:
     async def _measure(self) -> None:
         async with self._database.connection() as connection:
             items, since = await store.owed(connection)
-            if self._told != self.answered:
-                await tell_national_node(connection, self.answered)
-                self._told = self.answered
+        if self._told != (answered := self.answered):
+            await self._database.transaction(partial(tell_national_node, answers=answered))
+            self._told = answered
         self._instruments.outbox_items.set(items)
         age = (datetime.now(UTC) - since).total_seconds() if since else 0.0
         self._instruments.outbox_age.set(max(age, 0.0))

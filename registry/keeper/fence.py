@@ -8,8 +8,8 @@ from typing import TypeAlias
 from registry.database import Connection
 from registry.errors import Unavailable
 
-# The first statement of a keeper's transaction. Raises TermOver where another is the keeper; if it
-# does not, no other becomes the keeper before the transaction ends.
+# The first statement of a keeper's transaction (`Database.behind`). Raises TermOver where another
+# is the keeper; if it does not, no other becomes the keeper before the transaction ends.
 Fence: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 

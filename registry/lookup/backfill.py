@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from registry.database import DATABASE_AWAY, Connection, Database
+from registry.keeper.fence import TermOver
 from registry.lookup import store
 
 CHUNK = 5_000  # records of the prefix looked at in one transaction
@@ -30,6 +31,8 @@ class Backfill:
             try:
                 while await self.make_good():
                     pass
+            except TermOver:
+                log.warning("backfill-ends")  # this work is about to be cancelled
             except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 log.warning("backfill-paused", error=type(error).__name__)
             await asyncio.sleep(PERIOD)

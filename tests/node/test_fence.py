@@ -85,7 +85,8 @@ async def test_it_compresses_and_removes_no_journal(
     await worker.note(Ask(10), until=MIDNIGHT)
     assert await office.close() is not None
     await succeed()
-    retention = Retention(office.bureau.database, lambda: datetime.now(UTC), 1, frozen.fence)
+    kept = office.bureau.database.behind(frozen.fence)
+    retention = Retention(kept, lambda: datetime.now(UTC), 1)
     with pytest.raises(TermOver):
         await retention.work()
     assert await office.bureau.fetchval("SELECT bool_or(packed) FROM journal_piece") is False
@@ -120,7 +121,7 @@ def _keeping(office: Office, fence: Fence) -> CountKeeping:
         database,
         Counter(OwnerTable(), fence=fence),
         Closer(database, bytes, fence),
-        Retention(database, now, 1, fence),
+        Retention(database.behind(fence), now, 1),
         now,
         period=0.01,
     )
