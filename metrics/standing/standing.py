@@ -63,3 +63,12 @@ class Closed:
     last: date | None
     year: int
     sums: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What moved since a closed day and before a time before which nothing can come any more."""
+
+    closed: Closed
+    until: datetime
+    sums: Sums = field(default_factory=Sums)

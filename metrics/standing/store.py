@@ -1,4 +1,4 @@
-"""SQL of where a node stands. Only closed days are read once; what is open is read each time."""
+"""SQL of where a node stands. What can't change any more is read once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from metrics.counting.day import end_of, moment, start_of
 from metrics.counting.reason import Reason
 from metrics.log.log import Kind
-from metrics.standing.standing import Closed, LogStanding, Standing, Sums
+from metrics.standing.standing import LogStanding, Standing, Sums
 from registry.database import Connection
 from registry.leaf.leaf import LEAF_BYTES
 from registry.prefix.prefix import PrefixState
@@ -29,7 +29,7 @@ async def last_closed(tx: Connection) -> date | None:
     return last
 
 
-async def closed_sums(tx: Connection, last: date | None, year: int) -> Closed:
+async def closed_sums(tx: Connection, last: date | None, year: int) -> Sums:
     """The sums of all closed days."""
     first = date(year, 1, 1)
     methods = await tx.fetch(
@@ -52,36 +52,62 @@ async def closed_sums(tx: Connection, last: date | None, year: int) -> Closed:
         Reason.COUNTED,
         timeout=PATIENCE,
     )
-    return Closed(last, year, _sums(methods, moved, counted))
+    return _sums(methods, moved, counted)
 
 
-async def open_sums(tx: Connection, last: date | None, year: int) -> Sums:
-    """The sums of the days since the last closed one."""
-    start = moment(end_of(last)) if last else datetime.fromisoformat("1970-01-01T00:00:00Z")
+async def horizon(connection: Connection, margin: float) -> datetime:
+    """A time before which nothing comes any more that a later view would not show: when the oldest
+    transaction under way began, since what it writes carries that time or a later one. It is never
+    less than `margin` seconds ago, for the transactions of those whom this role may not look at."""
+    found: datetime = await connection.fetchval(
+        """SELECT least(min(xact_start), now() - make_interval(secs => $1))
+             FROM pg_stat_activity WHERE datname = current_database()""",
+        margin,
+    )
+    return found
+
+
+def opening(last: date | None) -> datetime:
+    """When the time begins that the last closed day leaves open."""
+    return moment(end_of(last)) if last else datetime.fromisoformat("1970-01-01T00:00:00Z")
+
+
+async def moved_sums(tx: Connection, start: datetime, end: datetime | None, year: int) -> Sums:
+    """What was registered and changed from a time up to another, or up to now."""
     first = date(year, 1, 1)
     methods = await tx.fetch(
         """SELECT method, sum(created)::bigint AS created,
                   coalesce(sum(created) FILTER (WHERE registered_at >= $2), 0)::bigint AS this_year
-             FROM batch WHERE registered_at >= $1 GROUP BY method""",
+             FROM batch
+            WHERE registered_at >= $1 AND registered_at < coalesce($3, 'infinity'::timestamptz)
+            GROUP BY method""",
         start,
         moment(start_of(first)),
+        end,
     )
     moved = await tx.fetchrow(
         """SELECT count(*) FILTER (WHERE action = $2) AS revived,
                   count(*) FILTER (WHERE action = $3) AS withdrawn
-             FROM revision WHERE changed_at >= $1""",
+             FROM revision
+            WHERE changed_at >= $1 AND changed_at < coalesce($4, 'infinity'::timestamptz)""",
         start,
         Action.REVIVED,
         Action.WITHDRAWN,
+        end,
     )
+    return _sums(methods, moved, 0)
+
+
+async def counted_sums(tx: Connection, last: date | None, year: int) -> Sums:
+    """What was counted in the days since the last closed one."""
     counted = await tx.fetchval(
         """SELECT coalesce(sum(requests), 0)::bigint FROM resolution_hour
             WHERE day > $1 AND day >= $2 AND reason = $3""",
         last or date.min,
-        first,
+        date(year, 1, 1),
         Reason.COUNTED,
     )
-    return _sums(methods, moved, counted)
+    return Sums(counted_this_year=counted)
 
 
 def _sums(methods: list[Any], moved: Any, counted: int) -> Sums:

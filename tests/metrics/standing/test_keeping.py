@@ -66,7 +66,7 @@ async def close(database: Database, day: str, **created: int) -> None:
 
 
 async def standing(keeping: StandingKeeping, database: Database) -> Standing:
-    return await database.transaction(keeping._read)
+    return await keeping.read()
 
 
 async def test_nothing_has_happened(database: Database) -> None:
@@ -92,8 +92,36 @@ async def test_closed_and_open_days_are_added(database: Database) -> None:
     after = (await standing(keeping, database)).sums
     assert (after.created, after.created_this_year) == (before.created, 110)
     assert (after.revived, after.withdrawn) == (6, 9)
-    await batch(database, "2026-03-03 02:00:00Z", Method.SINGLE, 5)
+    await batch(database, "now", Method.SINGLE, 5)
     assert (await standing(keeping, database)).sums.created[Method.SINGLE] == 16
+
+
+async def test_what_is_settled_is_not_read_again(database: Database) -> None:
+    keeping = StandingKeeping(database, lambda: NOW, lambda _: None, margin=0.0)
+    await batch(database, "2026-03-03 02:00:00Z", Method.SINGLE, 5)
+    assert (await keeping.read()).sums.created == {Method.SINGLE: 5}
+    await run(database, "DELETE FROM batch")  # nobody does: that it was not looked at shows so
+    await batch(database, "now", Method.SINGLE, 2)
+    assert (await keeping.read()).sums.created == {Method.SINGLE: 7}
+    assert (await keeping.read()).sums.created == {Method.SINGLE: 7}
+
+
+async def test_what_was_long_under_way_is_not_missed(database: Database) -> None:
+    """Others begin and end meanwhile, and all of them were read."""
+    keeping = StandingKeeping(database, lambda: NOW, lambda _: None, margin=0.0)
+    async with database.connection() as slow, slow.transaction():
+        await slow.execute(
+            """INSERT INTO batch (prefix_id, method, created, actor, request_id)
+               VALUES (1, 1, 100, 'x', 'x')"""
+        )
+        await batch(database, "now", Method.SINGLE, 1)
+        assert (await keeping.read()).sums.created == {Method.SINGLE: 1}
+        await batch(database, "now", Method.SINGLE, 2)
+        assert (await keeping.read()).sums.created == {Method.SINGLE: 3}
+    for _ in range(2):
+        assert (await keeping.read()).sums.created == {Method.SINGLE: 103}
+    await close(database, "2099-01-01", single=103)
+    assert (await keeping.read()).sums.created == {Method.SINGLE: 103}
 
 
 async def test_resolutions_counted_this_year(database: Database) -> None:
