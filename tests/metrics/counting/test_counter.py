@@ -130,7 +130,7 @@ async def test_what_comes_late_to_an_open_day_is_summed_up_anew(bureau: Bureau) 
 
 async def _told(bureau: Bureau) -> dict[Reason, int]:
     """What Prometheus hears."""
-    found = await bureau.database.transaction(StandingKeeping(bureau.database, utcnow, print)._read)
+    found = await StandingKeeping(bureau.database, utcnow, print).read()
     return {reason: count for reason, count in found.requests.items() if count}
 
 
