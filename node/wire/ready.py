@@ -51,8 +51,8 @@ class Made(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ready:
-    """For one event loop; nothing here waits. `answer` and then `told`, once the answer has been
-    handed to the transport."""
+    """For one event loop; nothing here waits. `answer`, and then `told` of what it was made of once
+    it has been handed to the transport."""
 
     def __init__(self, cache: Cache, noting: Noting, *, case_sensitive: bool) -> None:
         self._cache = cache
@@ -62,14 +62,14 @@ class Ready:
         self._size = 0
         self._found = 0
         self._empty = 0
-        self._last: tuple[Made, Line] | None = None
 
     @property
     def size(self) -> int:
         return self._size
 
-    def answer(self, octets: bytes, line: Line) -> bytes | None:
-        """The whole answer to a whole message, None where it is not at hand."""
+    def answer(self, octets: bytes, line: Line) -> tuple[bytes, Made] | None:
+        """The whole answer to a whole message and what it was made of; None where it is not at
+        hand."""
         size = len(octets)
         if line.actor is not None or size < _HEAD.size:
             return None
@@ -92,7 +92,6 @@ class Ready:
         made = self._find(octets[_HEAD.size : end])
         if made is None:
             return None
-        self._last = (made, line)
         wanted = suggested if mixed else minor
         head = _HEAD.pack(
             MAJOR,
@@ -112,14 +111,10 @@ class Ready:
             expiration,
             made.size,
         )
-        return head + made.tail
+        return head + made.tail, made
 
-    def told(self) -> None:
-        """The answer that was just given has been handed to the transport."""
-        if self._last is None:
-            return
-        made, line = self._last
-        self._last = None
+    def told(self, made: Made, line: Line) -> None:
+        """An answer has been handed to the transport."""
         if line.caller is None:
             line.caller = self._noting.caller(line.address)
         if made.found:

@@ -153,15 +153,12 @@ async def _tcp(
     door: socket.socket, responder: Responder, ready: Ready, drain: float
 ) -> AsyncIterator[Connections]:
     connections = Connections(responder, ready, time.monotonic)
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(connections.make, sock=door.dup(), backlog=1024)
+    connections.open(door)
     try:
         async with _beside(connections.run):
             yield connections
     finally:
-        server.close()
         await connections.close(drain)
-        await server.wait_closed()
 
 
 @asynccontextmanager

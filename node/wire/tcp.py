@@ -1,226 +1,170 @@
-"""The TCP listener: connections that last as long as their clients like, answers in the order of
-the requests."""
+"""The TCP listener: all connections of a process, which answers them in turns.
+
+They are not the event loop's: it wakes this listener when any of them has something to say, and
+this asks the kernel itself which ones. So a question whose answer is ready costs little more than
+the system calls that it takes, even where every question comes on a connection of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+import errno
+import select
+import socket
+from collections import Counter
 from collections.abc import Callable
-from typing import cast
+
+import structlog
 
 from node.wire.address import plain
-from node.wire.call import Junk, Line
+from node.wire.connection import READABLE, Connection
+from node.wire.noting import NAME
 from node.wire.ready import Ready
-from node.wire.reply import junk
 from node.wire.responder import Responder
-from resolver.wire.code import ResponseCode
-from resolver.wire.message import ENVELOPE, Envelope
-from resolver.wire.octets import Malformed
+from registry.places import places
 
 MAX_CONNECTIONS = 8192
 MAX_EACH = 2048  # connections of one address
-MAX_QUEUED = 64  # requests of one connection that wait; then no more are read
-HIGH_WATER = 256 * 1024  # octets of answers that a client has not taken yet
-IDLE_SECONDS = 300.0
-HASTE_SECONDS = 30.0  # for the rest of a request, and for taking an answer
+MAX_TURN = 256  # connections that are heard, or taken at a door, before others of the loop are
+DEFER_SECONDS = 5  # that a connection may wait outside for its first request
 SWEEP_SECONDS = 5.0
+_NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+log = structlog.get_logger()
 
 
 class Connections:
-    """All connections of a process. Owned by whoever runs `run`, and closed by `close`."""
+    """Owned by whoever runs `run`, and ended by `close`. Doors stay their owners'."""
 
     def __init__(self, responder: Responder, ready: Ready, clock: Callable[[], float]) -> None:
         self.responder = responder
         self.ready = ready
-        self.clock = clock
-        self._open: set[Connection] = set()
+        self.now = clock()
+        self._clock = clock
+        self._poll = select.epoll()
+        self._doors: dict[int, socket.socket] = {}
+        self._shut: set[int] = set()  # doors that wait until there is room
+        self._open: dict[int, Connection] = {}
         self._each: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._poll.fileno(), self._turn)
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def make(self) -> Connection:
-        return Connection(self)
+    @property
+    def unsent(self) -> int:
+        """Octets of answers that wait for clients who do not take them."""
+        return sum(connection.unsent for connection in self._open.values())
 
-    def admit(self, connection: Connection, address: str) -> bool:
-        """Whether there is room for one more."""
-        if len(self._open) >= MAX_CONNECTIONS or self._each[address] >= MAX_EACH:
-            return False
-        self._open.add(connection)
-        self._each[address] += 1
-        return True
+    def open(self, door: socket.socket) -> None:
+        """Take connections from a listening socket as well, whoever else does."""
+        door.setblocking(False)
+        # What the listener is told, its connections inherit.
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
+        self._doors[door.fileno()] = door
+        self._poll.register(door.fileno(), READABLE)
 
-    def leave(self, connection: Connection, address: str) -> None:
-        if connection in self._open:
-            self._open.remove(connection)
-            self._each[address] -= 1
-            if not self._each[address]:
-                del self._each[address]
+    def shut(self, door: socket.socket) -> None:
+        """Take no more of its connections; those that came stay."""
+        number = door.fileno()
+        if self._doors.pop(number, None) is not None and number not in self._shut:
+            self._poll.unregister(number)
+        self._shut.discard(number)
 
-    def work(self, connection: Connection) -> None:
-        """Answer what the connection has queued, in a task of its own."""
-        task = asyncio.get_running_loop().create_task(connection.work())
+    def watch(self, connection: Connection, before: int, after: int) -> None:
+        number = connection.fileno()
+        if not after:
+            self._poll.unregister(number)
+        elif before:
+            self._poll.modify(number, after)
+        else:
+            self._poll.register(number, after)
+
+    def work(self, connection: Connection, message: bytes) -> None:
+        task = self._loop.create_task(connection.work(message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def leave(self, connection: Connection) -> None:
+        del self._open[connection.fileno()]
+        address = connection.line.address
+        self._each[address] -= 1
+        if not self._each[address]:
+            del self._each[address]
 
     async def run(self) -> None:
         """Close those that keep us waiting, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self.ready.count()
-            now = self.clock()
-            for connection in list(self._open):
-                connection.expire(now)
+            self.now = self._clock()
+            for connection in list(self._open.values()):
+                connection.expire()
+            for number in self._shut:
+                self._poll.register(number, READABLE)
+            self._shut.clear()
 
     async def close(self, seconds: float) -> None:
-        """Let requests under way end within the seconds, then close everything."""
+        """Let what has been asked be answered within the seconds, then close everything."""
+        for door in list(self._doors.values()):
+            self.shut(door)
+        for _ in range(1 + len(self._open) // MAX_TURN):  # everybody once
+            self._turn()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
+        self._loop.remove_reader(self._poll.fileno())
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for connection in list(self._open):
-            connection.abort()
+        for connection in list(self._open.values()):
+            connection.close()
+        self._poll.close()
         self.ready.count()
 
+    def _turn(self) -> None:
+        """Hear everybody who has something to say."""
+        self.now = self._clock()
+        for number, events in self._poll.poll(0, MAX_TURN):
+            connection = self._open.get(number)
+            if connection is not None:
+                self._hear(connection, events)
+            elif number in self._doors:
+                self._welcome(self._doors[number])
 
-class Connection(asyncio.Protocol):
-    """One client. What the ready answers can serve is answered as it is read; everything else by
-    one task at a time, so that answers keep the order of their requests."""
-
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
-        self._transport: asyncio.Transport | None = None
-        self._line = Line("")
-        self._buffer = b""
-        self._queue: deque[tuple[Envelope, bytes]] = deque()
-        self._working = False
-        self._closing = False
-        self._room: asyncio.Event | None = None  # where the client has not taken what it was sent
-        self._heard = connections.clock()
-        self._stuck: float | None = None  # since when the client takes no answers
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
-        peer = transport.get_extra_info("peername")
-        self._line = Line(plain(peer[0]) if peer else "")
-        transport.set_write_buffer_limits(high=HIGH_WATER)
-        if not self._connections.admit(self, self._line.address):
-            transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closing = True
-        self._queue.clear()
-        if self._room is not None:
-            self._room.set()
-        self._connections.leave(self, self._line.address)
-
-    def data_received(self, data: bytes) -> None:
-        self._heard = self._connections.clock()
-        # Nearly always what comes is one whole request, and its answer is ready.
-        if not self._buffer and not self._working and self._ready(data):
-            return
-        buffer = self._buffer + data if self._buffer else data
-        at = 0
-        while not self._closing:
-            end = self._message_end(buffer, at)
-            if end is None:
-                break
-            self._take(buffer[at:end])
-            at = end
-        self._buffer = buffer[at:]
-
-    def pause_writing(self) -> None:
-        self._stuck = self._connections.clock()
-        self._room = asyncio.Event()
-        self._hold()
-
-    def resume_writing(self) -> None:
-        self._stuck = None
-        if self._room is not None:
-            self._room.set()
-            self._room = None
-        if not self._working:
-            self._read_on()
-
-    async def work(self) -> None:
-        while self._queue and not self._closing:
-            envelope, payload = self._queue.popleft()
-            await self._connections.responder.serve(envelope, payload, self._line, self._send)
-            if len(self._queue) < MAX_QUEUED // 2:
-                self._read_on()
-        self._working = False
-        if self._closing and self._transport is not None:
-            self._transport.close()
-
-    def expire(self, now: float) -> None:
-        """Close a connection that has been idle, or that keeps a request or an answer waiting."""
-        if self._stuck is not None and now - self._stuck > HASTE_SECONDS:
-            self.abort()
-        limit = HASTE_SECONDS if self._buffer else IDLE_SECONDS
-        if not self._working and now - self._heard > limit and self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _message_end(self, buffer: bytes, at: int) -> int | None:
-        """Where the message that begins here ends; None where not all of it has come."""
-        if len(buffer) - at < ENVELOPE.size:
-            return None
+    def _hear(self, connection: Connection, events: int) -> None:
         try:
-            envelope = Envelope.parse(buffer[at : at + ENVELOPE.size])
-        except Malformed as error:
-            self._refuse(error)
-            return None
-        end = at + ENVELOPE.size + envelope.length
-        return end if end <= len(buffer) else None
+            connection.act(events)
+        except Exception as error:  # one's trouble is not the others'
+            log.error("connection-failed", surface=NAME, at=places(error))
+            connection.close()
 
-    def _take(self, octets: bytes) -> None:
-        if not self._working and self._ready(octets):
+    def _welcome(self, door: socket.socket) -> None:
+        """Take the connections that have come to a door."""
+        for _ in range(MAX_TURN):
+            try:
+                own, peer = door.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _NO_ROOM:
+                    self._wait_for_room(door, error)
+                    return
+                continue  # it went before it was taken
+            self._admit(own, plain(peer[0]))
+
+    def _admit(self, own: socket.socket, address: str) -> None:
+        if len(self._open) >= MAX_CONNECTIONS or self._each[address] >= MAX_EACH:
+            own.close()
             return
-        envelope = Envelope.parse(octets)
-        self._queue.append((envelope, octets[ENVELOPE.size :]))
-        if len(self._queue) >= MAX_QUEUED:
-            self._hold()
-        if not self._working:
-            self._working = True
-            self._connections.work(self)
+        connection = Connection(self, own, address)
+        self._open[own.fileno()] = connection
+        self._each[address] += 1
+        self._hear(connection, READABLE)
 
-    def _ready(self, octets: bytes) -> bool:
-        """Answer with what is ready, if it is and the client takes what it is sent."""
-        if self._room is not None:
-            return False
-        answer = self._connections.ready.answer(octets, self._line)
-        if answer is None or self._closing:
-            return False
-        assert self._transport is not None
-        self._transport.write(answer)
-        self._connections.ready.told()
-        return True
-
-    def _refuse(self, error: Malformed) -> None:
-        """After what is no message nobody knows where the next one begins."""
-        self._closing = True
-        if self._transport is None:
-            return
-        if self._working:
-            return  # its task closes the connection once it has answered
-        self._transport.write(junk(Junk(ResponseCode.ERROR, error.detail)).build())
-        self._transport.close()
-
-    async def _send(self, answer: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(answer)
-        if self._room is not None:
-            await self._room.wait()
-
-    def _hold(self) -> None:
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def _read_on(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+    def _wait_for_room(self, door: socket.socket, error: OSError) -> None:
+        log.error("no-room-for-connections", surface=NAME, error=errno.errorcode[error.errno or 0])
+        self._poll.unregister(door.fileno())
+        self._shut.add(door.fileno())

@@ -45,11 +45,11 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Peer) -> None:
         line = self._known.get(addr[0]) or self._meet(addr[0])
-        answer = self._ready.answer(data, line)
-        if answer is not None and len(answer) <= MAX_DATAGRAM:
+        at_hand = self._ready.answer(data, line)
+        if at_hand is not None and len(at_hand[0]) <= MAX_DATAGRAM:
             assert self._transport is not None
-            self._transport.sendto(answer, addr)
-            self._ready.told()
+            self._transport.sendto(at_hand[0], addr)
+            self._ready.told(at_hand[1], line)
             return
         try:
             whole = self._whole(data, addr)

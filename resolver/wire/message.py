@@ -89,6 +89,18 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         return max(OLDEST, min(wanted, NEWEST))
 
 
+def message_end(buffer: bytes, at: int) -> int | None:
+    """Where the message that begins here ends; None where not all of it has come. Raises Malformed
+    as `Envelope.parse` does."""
+    if len(buffer) - at < ENVELOPE.size:
+        return None
+    length = int.from_bytes(buffer[at + ENVELOPE.size - 4 : at + ENVELOPE.size], "big")
+    if buffer[at] != MAJOR or length > MAX_MESSAGE:
+        Envelope.parse(buffer[at : at + ENVELOPE.size])  # which says what is wrong
+    end = at + ENVELOPE.size + length
+    return end if end <= len(buffer) else None
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A whole message. `envelope.length` of a message to be sent is found out by `build`."""
 

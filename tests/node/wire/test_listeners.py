@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from node.settings import Settings
-from node.wire import tcp
+from node.wire import connection, tcp
 from node.wire.surface import wire
 from resolver.wire.body import ResolutionRequest, Text, Values
 from resolver.wire.code import MAX_MESSAGE, OpCode, ResponseCode
@@ -166,6 +166,7 @@ async def test_connections_of_one_address_are_bounded(
         for connection in (one, two):
             assert (await connection.send(query(seeded).build())).response_code == 1
         async with seeded.connection() as three:
+            three.writer.write(query(seeded).build())
             assert await three.ended()
     assert (await until_answered(seeded)).response_code == ResponseCode.SUCCESS
 
@@ -184,7 +185,7 @@ async def test_idle_connections_are_closed(
     live: Live, seeded: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tcp, "SWEEP_SECONDS", 0.05)
-    monkeypatch.setattr(tcp, "HASTE_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "HASTE_SECONDS", 0.2)
     async with wire(live.node.wiring) as opened:
         assert opened is not None
         peer = Peer(opened)
@@ -222,12 +223,6 @@ async def test_a_challenge_may_be_answered_elsewhere(seeded: Peer, second: Peer)
     assert done.response_code == ResponseCode.SUCCESS
 
 
-def unsent(peer: Peer) -> int:
-    """Octets that the node holds for clients who have not taken them."""
-    transports = [served._transport for served in peer.open.connections._open]
-    return sum(each.get_write_buffer_size() for each in transports if each is not None)
-
-
 async def test_answers_that_are_ready_wait_for_a_client_that_reads_nothing(
     live: Live, seeded: Peer
 ) -> None:
@@ -241,7 +236,7 @@ async def test_answers_that_are_ready_wait_for_a_client_that_reads_nothing(
     async with seeded.connection() as connection:
         connection.writer.write(b"".join(message.build() for message in messages))
         async with asyncio.timeout(60):
-            while not (held := unsent(seeded)):  # noqa: ASYNC110 - nothing tells
+            while not (held := seeded.open.connections.unsent):  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)
         assert held < 1 << 20
         answers = [await connection.receive() for _ in messages]
