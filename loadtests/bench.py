@@ -91,10 +91,18 @@ def node(folder: Path, change: Callable[[Settings], Settings] | None = None) -> 
 @contextmanager
 def another(bench: Bench) -> Iterator[resolution.Node]:
     """A second process on the same database."""
+    with _another(bench, handle_port=None) as (port, pid):
+        yield bench.node._replace(url=f"http://127.0.0.1:{port}", pid=pid)
+
+
+@contextmanager
+def _another(bench: Bench, *, handle_port: int | None) -> Iterator[tuple[int, int]]:
+    """Its HTTP port and its number."""
     with probe("127.0.0.1", 0) as free:
         port = free
-    with _serving(msgspec.structs.replace(bench.settings, port=port, handle_port=None)) as pid:
-        yield bench.node._replace(url=f"http://127.0.0.1:{port}", pid=pid)
+    settings = msgspec.structs.replace(bench.settings, port=port, handle_port=handle_port)
+    with _serving(settings) as pid:
+        yield port, pid
 
 
 async def _enterprise(settings: Settings) -> tuple[str, str]:
@@ -280,13 +288,18 @@ def _register(bench: Bench, handle: str) -> None:
 
 
 def natively(bench: Bench, seconds: float) -> list[Figure]:
-    """The Handle protocol against a plain aiohttp application that answers the same record."""
+    """The Handle protocol against a plain aiohttp application that answers the same record. It is
+    a worker that answers: the keeper, which counts, is another process."""
     handle = f"{bench.prefix}/WIRE"
     _register(bench, handle)
     with urllib.request.urlopen(f"{bench.url}/api/handles/{handle}") as answer:
         record = answer.read()
+    with probe("127.0.0.1", 0) as free:
+        handle_port = free
+    with _another(bench, handle_port=handle_port):
+        lines = native.measure(handle_port, handle, record, seconds)
     figures = []
-    for line in native.measure(bench.settings.handle_port or 0, handle, record, seconds):
+    for line in lines:
         target = f"ratio ≥ {line.wanted:.2f}, no stalls" if line.wanted else ""
         figures.append(Figure(line.what, f"{line.rate:,.0f}/s", f"{line.ratio:.2f}", target))
         slowest = f"{line.p99_ms:.1f} / {line.max_ms:.0f} ms, {line.stalls} stalls"

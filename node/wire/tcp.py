@@ -109,10 +109,10 @@ class Connections:
 
     async def close(self, seconds: float) -> None:
         """Let what has been asked be answered within the seconds, then close everything."""
-        for door in list(self._doors.values()):
-            self.shut(door)
         for _ in range(1 + len(self._open) // MAX_TURN):  # everybody once
             self._turn()
+        for door in list(self._doors.values()):
+            self.shut(door)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         self._loop.remove_reader(self._poll.fileno())
