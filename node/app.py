@@ -83,6 +83,7 @@ from resolver.cache import Cache
 from resolver.chain import Chain
 from resolver.dns import Dns
 from resolver.local import LocalLink
+from resolver.named import Named
 from resolver.records import Records
 from resolver.zones import Zones
 
@@ -176,6 +177,7 @@ def _assemble(
     }
     worker = Worker(database, form.sealing, works, _shift(settings, instruments))
     watcher = Watcher(database)
+    gtins = Gtins(database)
     elsewhere = recursion(settings, session, catalogue, national, redis, dns)
     wiring = Wiring(
         settings=settings,
@@ -216,11 +218,11 @@ def _assemble(
         queries=queries,
         exports=Exports(database, form, queries),
         exporting=Reception(each=EXPORTS_EACH, altogether=EXPORTS_ALTOGETHER),
-        gtins=Gtins(database),
+        gtins=gtins,
         records=records,
         local=local,
         chain=Chain([local, Aliases(elsewhere, local)]),
-        zones=Zones(dns, oid=settings.oid_zone, ons=settings.ons_zone),
+        named=Named(Zones(dns, oid=settings.oid_zone, ons=settings.ons_zone), gtins),
         recorder=recorder,
         now=_now,
         uplink=sender,

@@ -139,7 +139,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = None
     ons_zone: Annotated[
         str | None,
-        _about("DNS zone through which GTINs are resolved (GS1 ONS) that nobody here registered"),
+        _about("DNS zone (GS1 ONS) that is asked about GTINs, behind what is registered here"),
     ] = None
     dns_zone: Annotated[
         str | None,

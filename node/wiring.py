@@ -45,8 +45,8 @@ from registry.template.grants import Grants
 from registry.template.templates import Templates
 from resolver.chain import Chain
 from resolver.local import LocalLink
+from resolver.named import Named
 from resolver.records import Records
-from resolver.zones import Zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Wiring:
     gtins: Gtins
     records: Records  # as anyone may read them
     local: LocalLink  # this node's own records alone
-    zones: Zones  # OIDs and GTINs through the DNS
+    named: Named  # OIDs and GTINs: what is registered here, and the DNS
     chain: Chain  # the local link, then recursion
     recorder: Recorder  # of resolutions
     now: Callable[[], datetime]

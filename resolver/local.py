@@ -6,6 +6,7 @@ import ipaddress
 
 import msgspec
 
+from registry.errors import PrefixNotFound
 from registry.identifier import Identifier, bare_prefix
 from registry.prefix.prefix import Holding, Routing
 from registry.record.catalogue import Catalogue
@@ -54,6 +55,18 @@ class LocalLink:
             stale=sight.stale,
             prefix_id=sight.prefix_id,
         )
+
+    async def alone(self, query: Query) -> Answer:
+        """The answer where no other node is to be asked. Raises PrefixNotFound for what does not
+        live here."""
+        answer = await self.resolve(query)
+        if answer is None:
+            raise PrefixNotFound(
+                f"the prefix {query.identifier.prefix} does not live here",
+                field="handle",
+                rule="prefix-not-found",
+            )
+        return answer
 
     async def _for_reader(self, query: Query) -> Answer | None:
         """The answer for a reader with rights of its own, or with a filter."""

@@ -64,7 +64,9 @@ class Answer:
 
     `tag` names the state of a record of this node. `via` lists the services asked on the way, the
     last of which answered. `stale` says that the database is away, and this is what it said last.
-    `prefix_id` is the number of a prefix of this node.
+    `prefix_id` is the number of a prefix of this node. `merged` says that others were asked what
+    belongs behind the record's own values, so that the tag says nothing of the whole; `missing`
+    names those of them that did not answer.
     """
 
     outcome: Outcome
@@ -75,6 +77,8 @@ class Answer:
     via: tuple[str, ...] = field(default=())
     stale: bool = False
     prefix_id: int = 0
+    merged: bool = False
+    missing: tuple[str, ...] = field(default=())
 
     @property
     def found(self) -> bool:

@@ -38,7 +38,7 @@ class Zones:
     async def resolve(self, recognised: Recognised) -> Answer:
         """Raises PrefixNotFound for a system that has no zone here, RemoteUnavailable where the
         DNS does not answer."""
-        name = self._name(recognised)
+        name = self.name(recognised)
         if name is None:
             raise PrefixNotFound(
                 f"{recognised.system} identifiers are not resolved by this node",
@@ -50,7 +50,8 @@ class Zones:
         via = (f"dns:{name}",)
         return Answer(outcome, Source.RECURSIVE, recognised.text, encode(values), via=via)
 
-    def _name(self, recognised: Recognised) -> str | None:
+    def name(self, recognised: Recognised) -> str | None:
+        """Under which the DNS is asked for it; None for a system that has no zone here."""
         if recognised.system is System.OID and self._oid:
             return ".".join(reversed(recognised.text.split("."))) + f".{self._oid}"
         if recognised.system is System.GS1 and self._ons:

@@ -1,10 +1,12 @@
 """Resolution: GET, and POST that acts like it. This surface answers for this node's own records
-alone, as clients of the Handle system expect who follow referrals themselves."""
+alone, as clients of the Handle system expect who follow referrals themselves; and for OIDs and
+GTINs, to which no referral leads."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from aiohttp import web
@@ -18,7 +20,8 @@ from node.http.edge import REQUEST_ID
 from node.http.staleness import staleness
 from node.wiring import WIRING
 from registry.access.actor import Actor, anonymous
-from registry.errors import NotAuthenticated, PrefixNotFound
+from registry.errors import NotAuthenticated
+from resolver.named import Onward
 from resolver.query import Answer, Outcome, Query
 from resolver.wire.code import ResponseCode
 
@@ -47,7 +50,11 @@ class Reading:
 async def resolved(request: web.Request) -> web.Response:
     wiring = request.app[WIRING]
     handle = target(request)
-    identifier = read_as(handle)
+    resolve: Onward = wiring.local.alone
+    named = await wiring.named.unslashed(handle)
+    identifier = named[1] if named else read_as(handle)
+    if named:
+        resolve = partial(wiring.named.resolve, named[0], resolve)
     reading = Reading.of(request)
     actor = await authenticate(request, wiring)  # wrong credentials are refused in any case
     query = Query(
@@ -57,11 +64,7 @@ async def resolved(request: web.Request) -> web.Response:
         indexes=reading.filter.indexes,
         public_only=reading.public_only is not False,
     )
-    answer = await wiring.recorder.ask(
-        request, Surface.HANDLE_JSON, wiring.local.resolve, query, actor
-    )
-    if answer is None:
-        raise PrefixNotFound("the prefix is not known here", field="handle")
+    answer = await wiring.recorder.ask(request, Surface.HANDLE_JSON, resolve, query, actor)
     if request.method != "HEAD":  # which does not get the record
         wiring.instruments.resolutions.labels(NAME, answer.source, answer.outcome).inc()
     if answer.outcome is Outcome.HIDDEN:
@@ -108,7 +111,7 @@ def _members(handle: str, answer: Answer) -> dict[str, object]:
 def _tag(query: Query, answer: Answer) -> str:
     """The record's state where anyone gets the whole of it; otherwise what is shown also hangs on
     the filter and on the reader's rights, so it is hashed."""
-    if query.plain and answer.tag is not None:
+    if query.plain and answer.tag is not None and not answer.merged:
         return f'"{answer.tag}"'
     return f'"{hashlib.blake2b(answer.values.encode(), digest_size=12).hexdigest()}"'
 

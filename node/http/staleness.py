@@ -1,4 +1,4 @@
-"""How an answer says that it may be outdated."""
+"""How an answer says that it may be outdated, or lacks what others would have said."""
 
 from __future__ import annotations
 
@@ -10,5 +10,9 @@ from resolver.query import Answer
 STALE: Mapping[str, str] = {"Cache-Status": "biaoshi; hit; ttl=-1; detail=database-away"}
 
 
+MISSING = "Biaoshi-Missing"  # who did not answer
+
+
 def staleness(answer: Answer) -> Mapping[str, str]:
-    return STALE if answer.stale else {}
+    told = STALE if answer.stale else {}
+    return {**told, MISSING: ", ".join(answer.missing)} if answer.missing else told

@@ -36,9 +36,9 @@ from node.wiring import WIRING, Wiring
 from registry import errors
 from registry.access.actor import anonymous
 from registry.errors import BiaoshiError, InvalidInput, NotFound
-from registry.identifier import Identifier, from_url_path, to_url_path
+from registry.identifier import Identifier, System, from_url_path, to_url_path
 from registry.record.value import Value, decode
-from registry.spelling import recognise
+from registry.spelling import Recognised, recognise
 from resolver.query import Answer, Query
 
 SURFACE = "page"
@@ -48,7 +48,8 @@ MAX_ATTRIBUTES = 5
 MAX_SCALE = 40
 VARY = "Accept, Accept-Language"
 
-Find = Callable[[Wiring, str], Awaitable[Identifier]]
+Found = tuple[Recognised, Identifier]  # what was written, and what to look up for it
+Find = Callable[[Wiring, str], Awaitable[Found]]
 
 
 class LocationNotFound(NotFound):
@@ -102,6 +103,7 @@ class Wish:
 def routes() -> list[web.RouteDef]:
     paged = partial(_shown, find=_by_handle, digital_link=False)
     linked = partial(_shown, find=_by_link, digital_link=True)
+    named = partial(_shown, find=_by_oid, digital_link=False)
     return [
         web.get(r"/01/{link:[\s\S]+}", linked, name="digitalLink"),
         web.get(r"/qr/{handle:[\s\S]+}", partial(_image, symbology=Symbology.QR), name="qr"),
@@ -111,6 +113,7 @@ def routes() -> list[web.RouteDef]:
             name="dataMatrix",
         ),
         web.get(r"/{handle:[0-9][^/]*/[\s\S]+}", paged, name="page"),
+        web.get(r"/{oid:[012]\.[0-9.]+}", named, name="oid"),
     ]
 
 
@@ -118,29 +121,44 @@ async def _shown(request: web.Request, *, find: Find, digital_link: bool) -> web
     wish = Wish.of(request, digital_link=digital_link)
     raw = request.rel_url.raw_path
     try:
-        identifier = await find(request.app[WIRING], raw)
-        answer = await _resolved(request, identifier)
+        recognised, identifier = await find(request.app[WIRING], raw)
+        answer = await _resolved(request, recognised, identifier)
         check(answer)
-        return _answered(request, wish, answer, to_url_path(identifier))
+        return _answered(request, wish, answer, _path(recognised, identifier))
     except BiaoshiError as error:
         if best_type(request.headers.get("Accept", ""), FORMS) != HTML:
             raise
         return _refused(request, wish, error, raw)
 
 
-async def _by_handle(_: Wiring, raw: str) -> Identifier:
-    return Identifier.parse(from_url_path(raw[1:]))
+async def _by_handle(_: Wiring, raw: str) -> Found:
+    identifier = Identifier.parse(from_url_path(raw[1:]))
+    return Recognised(identifier.system, identifier.text, identifier), identifier
 
 
-async def _by_link(wiring: Wiring, raw: str) -> Identifier:
-    return await wiring.gtins.identifier(recognise(f"https://node{raw}"))
+async def _by_link(wiring: Wiring, raw: str) -> Found:
+    recognised = recognise(f"https://node{raw}")
+    return recognised, await wiring.named.meant(recognised)
 
 
-async def _resolved(request: web.Request, identifier: Identifier) -> Answer:
+async def _by_oid(wiring: Wiring, raw: str) -> Found:
+    recognised = recognise(f"urn:oid:{from_url_path(raw[1:])}")
+    return recognised, await wiring.named.meant(recognised)
+
+
+def _path(recognised: Recognised, identifier: Identifier) -> str:
+    """Where the page is, without the slash before it."""
+    if identifier.prefix != recognised.system:
+        return to_url_path(identifier)
+    return f"01/{recognised.text}" if recognised.system is System.GS1 else recognised.text
+
+
+async def _resolved(request: web.Request, recognised: Recognised, identifier: Identifier) -> Answer:
     wiring = request.app[WIRING]
     actor = await authenticate(request, wiring)
     query = Query(identifier, anonymous(request[REQUEST_ID]))
-    answer = await wiring.recorder.ask(request, Surface.PAGE, wiring.chain.resolve, query, actor)
+    resolve = partial(wiring.named.resolve, recognised, wiring.chain.resolve)
+    answer = await wiring.recorder.ask(request, Surface.PAGE, resolve, query, actor)
     if request.method == "GET":
         wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
     return answer
@@ -206,8 +224,7 @@ def _body(
         return sheet.record(answer, path, values, wish.language, wish.wanted)
     if form == LINKSET:
         return linkset(base_of(request), path, all_locations(values))
-    raw = msgspec.Raw(answer.values.encode())
-    return msgspec.json.encode(Sent(answer.handle, answer.source, raw, answer.revision, answer.via))
+    return msgspec.json.encode(Sent.of(answer))
 
 
 def _unless_known(
@@ -219,7 +236,7 @@ def _unless_known(
     headers: Mapping[str, str],
 ) -> web.Response:
     """304 where the reader has this state in this form."""
-    if answer.tag is None:
+    if answer.tag is None or answer.merged:
         return web.Response(body=body, headers=headers)
     tag = f"{answer.tag}" if form == JSON else f"{answer.tag}+{form}+{wish.language}"
     headers = {**headers, "ETag": f'"{tag}"'}

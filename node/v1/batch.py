@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -19,15 +20,18 @@ from node.http import body as bodies
 from node.http.problem import Problem, problem_of
 from node.http.staleness import staleness
 from node.v1.operation import Call, Operation, Reply
-from node.v1.resolution import SURFACE, TAG, Indexes, Resolution, Sent, Types, check, identifier_of
+from node.v1.resolution import SURFACE, TAG, Indexes, Resolution, Sent, Types, check
 from registry.access.actor import anonymous
-from registry.errors import BiaoshiError, InvalidInput, PrefixNotFound, RemoteUnavailable, TooLarge
+from registry.errors import BiaoshiError, InvalidInput, RemoteUnavailable, TooLarge
 from registry.record.registrar import MAX_LIST
 from registry.record.value import decode
+from registry.spelling import Recognised, recognise
+from resolver.named import Onward
 from resolver.query import Answer, Query, select
 
 FOREIGN_AT_ONCE = 8
-SECONDS = 20.0  # for everything that other nodes are asked
+NAMED_AT_ONCE = 8  # OIDs and GTINs
+SECONDS = 20.0  # for everything that other nodes and the DNS are asked
 MAX_TOGETHER = 32 << 20  # characters of all records that are answered with
 
 
@@ -78,35 +82,49 @@ class _Batch:
         self._wiring = call.wiring
         self._reader = anonymous(call.actor.request_id)  # what anyone may read, whoever asks
         self._foreign = asyncio.Semaphore(FOREIGN_AT_ONCE)
+        self._named = asyncio.Semaphore(NAMED_AT_ONCE)
         self._end = asyncio.get_running_loop().time() + SECONDS
         self._room = MAX_TOGETHER
         self.stale: Answer | None = None
 
     async def resolve(self, text: str) -> _Item:
         try:
-            query = Query(identifier_of(text), self._reader)
-            answer = await self._ask(query)
+            recognised = recognise(text)
+            if recognised.identifier is not None:
+                query = Query(recognised.identifier, self._reader)
+                answer = await self._ask(query, self._anywhere)
+            else:
+                query, answer = await self._ask_named(recognised)
             check(answer)
         except BiaoshiError as error:
             return _Item(text, problem=problem_of(error))
         if answer.stale:
             self.stale = answer
-        values = msgspec.Raw(self._chosen(query, answer).encode())
-        sent = Sent(answer.handle, answer.source, values, answer.revision, answer.via)
-        return _Item(text, resolution=sent)
+        chosen = replace(answer, values=self._chosen(query, answer))
+        return _Item(text, resolution=Sent.of(chosen))
 
-    async def _ask(self, query: Query) -> Answer:
+    async def _ask(self, query: Query, resolve: Onward) -> Answer:
         """The answer, of which the journal and the counters hear. Raises what there is instead."""
         call = self._call
         answer = await self._wiring.recorder.ask(
-            call.request, Surface.V1, self._fitting, query, call.actor
+            call.request, Surface.V1, partial(self._fitting, resolve), query, call.actor
         )
         self._wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
         return answer
 
-    async def _fitting(self, query: Query) -> Answer:
+    async def _ask_named(self, recognised: Recognised) -> tuple[Query, Answer]:
+        """Of an OID or a GTIN."""
+        named = self._wiring.named
+        async with self._named:
+            query = Query(await named.meant(recognised), self._reader)
+            onward = self._anywhere
+            if self._call.body.recursive:
+                onward = partial(self._in_time, partial(named.resolve, recognised, onward))
+            return query, await self._ask(query, onward)
+
+    async def _fitting(self, resolve: Onward, query: Query) -> Answer:
         """An answer for which there is room. The rest of the list may still find some."""
-        answer = await self._anywhere(query)
+        answer = await resolve(query)
         size = len(answer.values)
         if size > self._room:
             raise TooLarge(
@@ -118,18 +136,18 @@ class _Batch:
         return answer
 
     async def _anywhere(self, query: Query) -> Answer:
+        if not self._call.body.recursive:
+            return await self._wiring.local.alone(query)
         answer = await self._wiring.local.resolve(query)
         if answer is not None:
             return answer
-        if not self._call.body.recursive:
-            raise PrefixNotFound(
-                f"the prefix {query.identifier.prefix} does not live here",
-                field="handle",
-                rule="prefix-not-found",
-            )
+        async with self._foreign:
+            return await self._in_time(self._wiring.chain.resolve, query)
+
+    async def _in_time(self, resolve: Onward, query: Query) -> Answer:
         try:
-            async with asyncio.timeout_at(self._end), self._foreign:
-                return await self._wiring.chain.resolve(query)
+            async with asyncio.timeout_at(self._end):
+                return await resolve(query)
         except TimeoutError:
             raise RemoteUnavailable(
                 f"the {SECONDS:g} s for identifiers of other nodes are over",

@@ -8,10 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from metrics.journal.entry import Outcome as Entry
 from metrics.journal.entry import Surface
 from node.http.staleness import staleness
-from node.recorder import outcome_of
 from node.v1.operation import Call, Operation, Reply
 from node.v1.types import Limit, Moment, moment_of
 from registry import errors
@@ -20,7 +18,6 @@ from registry.access.actor import anonymous
 from registry.access.store import AuditEntry
 from registry.errors import IdentifierGone, IdentifierNotFound, NotAuthenticated
 from registry.gs1.gtin import GtinNotFound
-from registry.identifier import Identifier, System
 from registry.record.value import Value
 from registry.spelling import Recognised, recognise
 from resolver.query import MAX_FILTERS, Answer, Outcome, Query, Source
@@ -42,6 +39,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: Types = ()
     index: Indexes = ()
     recursive: Annotated[bool, Meta(description="Ask other nodes where it lives elsewhere")] = True
+    aliases: Annotated[
+        bool,
+        Meta(description="Add what the DNS says of OIDs and GTINs that the record's values name"),
+    ] = False
 
 
 class AuditOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,16 +55,18 @@ class AuditOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Resolution(msgspec.Struct, frozen=True):
     """The answer to a resolution. `source` tells whether this node holds the record or asked for
-    it, `via` the services asked."""
+    it, `via` the services asked. Values with indexes above 1,000,000,000 come from the DNS; if it
+    should have been asked and did not answer, `missing` says so."""
 
     handle: str
     source: Source
     values: tuple[Value, ...]
     revision: int | None = None
     via: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
-class Sent(msgspec.Struct, frozen=True):
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     """A Resolution whose values are sent as the text in which they are stored."""
 
     handle: str
@@ -71,21 +74,30 @@ class Sent(msgspec.Struct, frozen=True):
     values: msgspec.Raw
     revision: int | None
     via: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, answer: Answer) -> Sent:
+        values = msgspec.Raw(answer.values.encode())
+        return cls(
+            answer.handle, answer.source, values, answer.revision, answer.via, answer.missing
+        )
 
 
 async def resolved(call: Call) -> Reply:
-    by_name = await _by_name(call)
-    if by_name is not None:
-        return _reply(call, by_name)
+    recognised = recognise(call.path["handle"])
     query = Query(
-        await _meant(call),
+        await call.wiring.named.meant(recognised),
         anonymous(call.actor.request_id),  # what anyone may read: a key shows no more here
         types=frozenset(call.query.type),
         indexes=frozenset(call.query.index),
     )
-    answer = await _ask(call, query)
+    wiring = call.wiring
+    answer = await wiring.recorder.ask(
+        call.request, Surface.V1, partial(_answer, call, recognised), query, call.actor
+    )
     if call.request.method == "GET":  # HEAD is no resolution
-        call.wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
+        wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
     return _reply(call, answer)
 
 
@@ -98,70 +110,12 @@ async def audited(call: Call) -> Reply:
     return Reply(entries)
 
 
-async def _by_name(call: Call) -> Answer | None:
-    """The answer for what is resolved through the DNS: OIDs, and GTINs that nobody here
-    registered. Noted as OID/1.2.156 or GS1/06901234567892."""
-    recognised, wiring = recognise(call.path["handle"]), call.wiring
-    if recognised.identifier is not None or not wiring.zones.has(recognised.system):
-        return None
-    if recognised.system is System.GS1 and await _registered(call, recognised):
-        return None
-    noted = Identifier(recognised.system, recognised.text)
-    expect = partial(wiring.recorder.expect, call.request, Surface.V1, noted, call.actor)
-    try:
-        answer = await wiring.zones.resolve(recognised)
-    except errors.BiaoshiError as error:
-        expect(outcome_of(error), recursive=True)
-        raise
-    expect(Entry.of(answer.outcome), recursive=True)
-    if call.request.method == "GET":
-        wiring.instruments.resolutions.labels(SURFACE, answer.source, answer.outcome).inc()
-    return answer
-
-
-async def _registered(call: Call, recognised: Recognised) -> bool:
-    try:
-        await call.wiring.gtins.identifier(recognised)
-    except errors.NotFound:
-        return False
-    return True
-
-
-async def _meant(call: Call) -> Identifier:
-    """What to look up; of a GTIN or a Digital Link, what its enterprise says that it means."""
-    text = call.path["handle"]
-    recognised = recognise(text)
-    if recognised.system is System.GS1:
-        return await call.wiring.gtins.identifier(recognised)
-    return identifier_of(text)
-
-
-async def _ask(call: Call, query: Query) -> Answer:
+async def _answer(call: Call, recognised: Recognised, query: Query) -> Answer:
     wiring = call.wiring
-    ask = partial(wiring.recorder.ask, call.request, Surface.V1, query=query, actor=call.actor)
-    if call.query.recursive:
-        return await ask(wiring.chain.resolve)
-    answer = await ask(wiring.local.resolve)
-    if answer is None:
-        raise errors.PrefixNotFound(
-            f"the prefix {query.identifier.prefix} does not live here",
-            field="handle",
-            rule="prefix-not-found",
-        )
-    return answer
-
-
-def identifier_of(text: str) -> Identifier:
-    """What to look up for a spelling. Raises InvalidIdentifier, or PrefixNotFound for a system that
-    is not resolved here."""
-    recognised = recognise(text)
-    if recognised.identifier is None:
-        raise errors.PrefixNotFound(
-            f"{recognised.system} identifiers are not resolved by this node yet",
-            field="handle",
-            rule="system-not-resolved",
-        )
-    return recognised.identifier
+    if not call.query.recursive:
+        return await wiring.local.alone(query)
+    answer = await wiring.named.resolve(recognised, wiring.chain.resolve, query)
+    return await wiring.named.with_aliases(query, answer) if call.query.aliases else answer
 
 
 def check(answer: Answer) -> None:
@@ -177,13 +131,11 @@ def check(answer: Answer) -> None:
 def _reply(call: Call, answer: Answer) -> Reply:
     check(answer)
     headers = {"Cache-Control": "private, must-revalidate", **staleness(answer)}
-    if answer.tag is not None:
+    if answer.tag is not None and not answer.merged:
         headers["ETag"] = etag = f'"{answer.tag}"'
         if call.knows(etag):
             return Reply(status=304, headers=headers)
-    values = msgspec.Raw(answer.values.encode())
-    body = Sent(answer.handle, answer.source, values, answer.revision, answer.via)
-    return Reply(body, headers=headers)
+    return Reply(Sent.of(answer), headers=headers)
 
 
 OPERATIONS = (

@@ -11,8 +11,9 @@ from node.recorder import outcome_of
 from node.wire.call import Call, Challenged, Refused, Result, misread
 from node.wire.noting import Resolved
 from node.wire.parts import Parts
-from registry.errors import BiaoshiError, PrefixNotFound
+from registry.errors import BiaoshiError
 from registry.record.value import decode
+from registry.spelling import Recognised
 from resolver.query import MAX_FILTERS, Answer, Outcome, Query, Source
 from resolver.wire.body import ResolutionRequest, Text, Values
 from resolver.wire.code import OpFlag, ResponseCode
@@ -24,8 +25,9 @@ NO_RIGHT_AT_ALL = "00"
 
 async def resolve(parts: Parts, call: Call, note: Callable[[Resolved], None]) -> Result:
     asked = _read(call)
+    named = await parts.wiring.named.unslashed(asked.handle)
     query = Query(
-        read_as(asked.handle),
+        named[1] if named else read_as(asked.handle),
         call.actor,
         types=frozenset(asked.types),
         indexes=frozenset(asked.indexes),
@@ -33,7 +35,7 @@ async def resolve(parts: Parts, call: Call, note: Callable[[Resolved], None]) ->
     )
     expected = partial(Resolved, query.identifier, call.actor, call.line.address)
     try:
-        answer = await _answer(parts, call, query)
+        answer = await _answer(parts, call, query, named[0] if named else None)
     except BiaoshiError as error:
         note(expected(outcome_of(error)))
         raise
@@ -68,14 +70,15 @@ def _public_only(call: Call) -> bool:
     return call.has(OpFlag.PUBL) or (call.plain_dialect and call.actor.anonymous)
 
 
-async def _answer(parts: Parts, call: Call, query: Query) -> Answer:
-    """From the whole chain where the client wants other servers asked, else from here alone."""
-    if call.has(OpFlag.RECU) or call.plain_dialect:
-        return await parts.wiring.chain.resolve(query)
-    answer = await parts.wiring.local.resolve(query)
-    if answer is None:
-        raise PrefixNotFound(f"the prefix {query.identifier.prefix} does not live here")
-    return answer
+async def _answer(parts: Parts, call: Call, query: Query, named: Recognised | None) -> Answer:
+    """From the whole chain, and the DNS for what is `named`, where the client wants other servers
+    asked; else from here alone."""
+    wiring = parts.wiring
+    if not (call.has(OpFlag.RECU) or call.plain_dialect):
+        return await wiring.local.alone(query)
+    if named is not None:
+        return await wiring.named.resolve(named, wiring.chain.resolve, query)
+    return await wiring.chain.resolve(query)
 
 
 async def _check(parts: Parts, query: Query, answer: Answer) -> None:
