@@ -19,11 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from metrics.log.checkpoint import Checkpoint
 from metrics.log.cosignature import cosign, verifier_key
+from metrics.log.keylist import KeyList
 from metrics.log.leaf import ROW_BYTES, LeafKey, Rows, leaf_hashes, rows
 from metrics.log.log import SHANGHAI
 from metrics.log.merkle import leaf_hash
 from metrics.log.note import SignedNote, Signer
-from metrics.log.statement import DAILY, LEAF_KEY, LOG_KEYS, Statement
+from metrics.log.statement import BACKFILL, DAILY, LEAF_KEY, LOG_KEYS, Statement
 from metrics.log.tile import ENTRIES, WIDTH, Tile, pack
 from metrics.log.tree import Tree
 from registry.leaf.leaf import Batch
@@ -116,10 +117,13 @@ def write_year(
     log = Writer(folder, f"registrations-{YEAR}", keys)
     said = Writer(folder, "statements", keys)
     first = datetime(YEAR, 1, 1, tzinfo=SHANGHAI)
-    vkey = Signer.ed25519(said.origin, keys.log).verifier
-    opening = {"commitment": keys.leaf.commitment.hex(), "origin": ORIGIN}
+    signing = KeyList.signed([Signer.ed25519(said.origin, keys.log)])
+    opening = {
+        "commitment": keys.leaf.commitment.hex(), "origin": ORIGIN, "case_sensitive": False,
+    }  # fmt: skip
     _say(said, Statement(LEAF_KEY, first, opening))
-    _say(said, Statement(LOG_KEYS, first, {"keys": [str(vkey)]}))
+    _say(said, Statement(LOG_KEYS, first, signing.content))
+    _say(said, Statement(BACKFILL, first, {"leaves": 0, "logs": {}}))
     (folder / "dump").parent.mkdir(parents=True, exist_ok=True)
     with (folder / "dump").open("w") as dump:
         done = batch = 0

@@ -121,7 +121,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
         )
         async with database.connection() as connection:
             await foundation.check(connection, settings)
-        tools = await stack.enter_async_context(open_tools(settings, database, _now))
+        tools = await stack.enter_async_context(open_tools(settings, database))
         redis = _redis(settings)
         if redis is not None:
             stack.push_async_callback(redis.aclose)

@@ -24,7 +24,9 @@ PAUSE_AFTER_TROUBLE = 15.0  # seconds
 # Leaves that are to follow a cosignature must not be so much older: within an hour of it they would
 # look backdated (`verification.scan.TOLERANCE`).
 LAG = timedelta(minutes=30)
-KEEP_ALL = timedelta(days=2)  # how long every checkpoint is kept, and not the last of each hour
+# How long every checkpoint is kept, and then the last of each hour; after that it is one a day. At
+# one a second that is 21,600, some 740, and 365 a year, of each log that grows.
+KEEP_ALL, KEEP_HOURLY = timedelta(hours=6), timedelta(days=31)
 
 logger = structlog.get_logger()
 
@@ -48,7 +50,6 @@ class LogKeeping:
         self._now = now
         self._period = period
         self._begun = False
-        self._looked_for: list[Log] = []  # years that are over, when batches without leaves were
         self._thinned: datetime | None = None
         self.trouble: str | None = None  # why no log is kept at present
 
@@ -110,7 +111,10 @@ class LogKeeping:
         now = self._now()
         if self._thinned is not None and now - self._thinned < timedelta(minutes=10):
             return
-        await self._database.transaction(partial(store.thin_checkpoints, older_than=now - KEEP_ALL))
+        hourly, daily = now - KEEP_ALL, now - KEEP_HOURLY
+        await self._database.transaction(
+            partial(store.thin_checkpoints, hourly=hourly, daily=daily)
+        )
         async with self._database.connection() as connection:
             closed_until = await store.closed_until(connection)
             logs = await store.logs(connection)
@@ -118,11 +122,9 @@ class LogKeeping:
         await self._close_years(closed_until, [log for log in logs if log.over(closed_until)])
 
     async def _close_years(self, closed_until: datetime, over: list[Log]) -> None:
-        """Only when no registration of a year past lacks its leaf, which is looked for again."""
-        if over and over == self._looked_for and self._backfill.done:
+        """Only when no registration of a year past lacks its leaf."""
+        if over and self._backfill.done:
             for name in await self._sequencer.close_years(closed_until):
                 logger.info("log-closed", log=name)
-        elif over != self._looked_for:
-            self._looked_for = over
-            self._backfill.look_again()
-            self._thinned = None
+        elif over:
+            self._thinned = None  # not in ten minutes, but as soon as that is so

@@ -48,10 +48,12 @@ class LogKeys:
         return tuple(key.public_key().public_bytes_raw() for key in self.ed25519)
 
     def signers(self, origin: str) -> tuple[Signer, ...]:
-        """Who signs the checkpoints of one log. Its name is the log's origin."""
+        """Who signs the checkpoints of one log. Its name is the log's origin. Where there is no
+        library for SM2 its keys don't, which the doctor and the statement of the keys tell."""
+        national = self.sm2 if sm2.available() else ()
         return (
             *(Signer.ed25519(origin, key) for key in self.ed25519),
-            *(key.signer(origin) for key in self.sm2),
+            *(key.signer(origin) for key in national),
         )
 
     def verifiers(self, origin: str) -> list[VerifierKey]:
@@ -78,16 +80,41 @@ def create(folder: Path, *, with_sm2: bool = False) -> LogKeys:
     if any(folder.iterdir()):
         raise LogKeysUnfit(f"{folder} is not empty: keys are never written over")
     _write(folder / LEAF_KEY, f"{secrets.token_bytes(KEY_BYTES).hex()}\n".encode())
-    add_signing_key(folder)
+    _add_signing_key(folder / "log-1.pem")
     if with_sm2:
         _write(folder / "log-1.sm2", sm2.PrivateKey.generate().content)
     return LogKeys.load(folder)
 
 
-def add_signing_key(folder: Path) -> Path:
-    """Make a further signing key, which signs beside the others from the next start."""
+def rotate(folder: Path, *, with_sm2: bool = False) -> list[Path]:
+    """Make a further signing key, and one of SM2 where there is one already or it is asked for;
+    they sign beside the others from the next start. Raises LogKeysUnfit and SM2Unavailable."""
+    national = None
+    if with_sm2 or _signing_files(folder, "sm2"):
+        national = sm2.PrivateKey.generate().content
+    stem = f"log-{_next_number(folder)}"
+    made = [_add_signing_key(folder / f"{stem}.pem")]
+    if national is not None:
+        _write(folder / f"{stem}.sm2", national)
+        made.append(folder / f"{stem}.sm2")
+    return made
+
+
+def retire(folder: Path) -> list[Path]:
+    """Put the oldest of several signing keys of each kind aside: they sign no more from the next
+    start. Raises LogKeysUnfit."""
+    several = [files for kind in ("pem", "sm2") if len(files := _signing_files(folder, kind)) > 1]
+    if not several:
+        raise LogKeysUnfit("the only signing key cannot be retired: rotate first")
+    return [files[-1].rename(files[-1].with_name(files[-1].name + RETIRED)) for files in several]
+
+
+def _next_number(folder: Path) -> int:
     numbers = [int(match[1]) for match in map(_SIGNING.match, _names(folder)) if match]
-    file = folder / f"log-{max(numbers, default=0) + 1}.pem"
+    return max(numbers, default=0) + 1
+
+
+def _add_signing_key(file: Path) -> Path:
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -95,15 +122,6 @@ def add_signing_key(folder: Path) -> Path:
     )
     _write(file, pem)
     return file
-
-
-def retire_signing_key(folder: Path) -> Path:
-    """Put the oldest of several signing keys aside: it signs no more from the next start."""
-    files = _signing_files(folder, "pem")
-    if len(files) < 2:
-        raise LogKeysUnfit("the only signing key cannot be retired: rotate first")
-    oldest = files[-1]
-    return oldest.rename(oldest.with_name(oldest.name + RETIRED))
 
 
 def _signing_files(folder: Path, kind: str) -> list[Path]:

@@ -15,6 +15,7 @@ from datetime import datetime
 from itertools import groupby
 
 from metrics.log import store
+from metrics.log.keylist import KeyList
 from metrics.log.keys import LogKeys
 from metrics.log.leaf import ROW_BYTES, leaf_hashes, rows
 from metrics.log.log import Kind, Log, name_of, year_end, year_of
@@ -139,17 +140,17 @@ class Sequencer:
     async def _begin(self, tx: Connection) -> None:
         await self._fence(tx)
         await store.hold_sequencing(tx)
-        await claim(tx, self._keys, self._origin, self._now())
+        await claim(tx, self._keys, self._origin)
         await self._record_keys(tx)
         if not [log for log in await store.logs(tx) if log.kind is Kind.STATEMENTS]:
             await store.open_log(tx, Kind.STATEMENTS, 0, 1, name_of(Kind.STATEMENTS, 0, 1))
 
     async def _record_keys(self, tx: Connection) -> None:
         """State which keys sign from now on, where they are others than before."""
-        verifiers = [str(key) for key in self._keys.verifiers(f"{self._origin}/statements")]
-        if await store.note_signing_keys(tx, verifiers):
-            statement = Statement(LOG_KEYS, self._now(), {"keys": verifiers})
-            await store.owe_statement(tx, statement.text)
+        signers = self._keys.signers(f"{self._origin}/statements")
+        if await store.note_signing_keys(tx, [str(one.verifier) for one in signers]):
+            content = KeyList.signed(signers).content
+            await store.owe_statement(tx, Statement(LOG_KEYS, self._now(), content).text)
 
     async def _take_statements(self, tx: Connection) -> list[Growth]:
         owed = await store.owed_statements(tx, MOST_STATEMENTS)
@@ -211,17 +212,25 @@ class Sequencer:
         return await read_edge(tx, log)
 
 
-async def claim(tx: Connection, keys: LogKeys, origin: str, at: datetime) -> None:
-    """Commit this database to K and its logs to their origin. Raises LeafKeyDiffers where it is
-    committed to others."""
-    commitment, claimed_origin, fresh = await store.claim_leaf_key(tx, keys.leaf.commitment, origin)
-    if commitment != keys.leaf.commitment:
+async def claim(tx: Connection, keys: LogKeys, origin: str) -> None:
+    """Commit this database to K and its logs to their origin, with the first statement of all.
+    Raises LeafKeyDiffers where it is committed to others."""
+    commitment = keys.leaf.commitment
+    since = await store.claim_leaf_key(tx, commitment, origin)
+    if since is not None:
+        sensitive = await store.case_sensitive(tx)
+        content = {
+            "commitment": commitment.hex(),
+            "origin": origin,
+            "case_sensitive": sensitive,
+        }
+        await store.owe_first_statement(tx, Statement(LEAF_KEY, since, content).text)
+    claimed = await store.claimed_leaf_key(tx)
+    assert claimed is not None  # it is there now
+    if claimed[0] != commitment:
         raise LeafKeyDiffers("leaf.key is not the key that this database's leaves were made with")
-    if claimed_origin != origin:
-        raise LeafKeyDiffers(f"this database's logs are those of {claimed_origin}, not {origin}")
-    if fresh:
-        content = {"commitment": commitment.hex(), "origin": origin}
-        await store.owe_statement(tx, Statement(LEAF_KEY, at, content).text)
+    if claimed[1] != origin:
+        raise LeafKeyDiffers(f"this database's logs are those of {claimed[1]}, not {origin}")
 
 
 async def read_edge(connection: Connection, log: Log) -> Edge:

@@ -48,17 +48,27 @@ class Published:
     published_at: datetime
 
 
-async def claim_leaf_key(tx: Connection, commitment: bytes, origin: str) -> tuple[bytes, str, bool]:
-    """The commitment and origin of this node, and whether they were claimed only now."""
-    claimed = await tx.fetchval(
-        """INSERT INTO leaf_key (commitment, origin) VALUES ($1, $2)
-           ON CONFLICT DO NOTHING RETURNING true""",
+async def claim_leaf_key(tx: Connection, commitment: bytes, origin: str) -> datetime | None:
+    """Commit this database to K and to the origin of its logs, unless it is committed already;
+    since when, if only now. Whoever registers without a log holds the lock to the end of its
+    transaction (see `registry.leaf`), so nothing without a leaf is younger than that."""
+    if await claimed_leaf_key(tx) is not None:
+        return None
+    await tx.execute("LOCK TABLE leaf_key IN ACCESS EXCLUSIVE MODE")
+    since: datetime | None = await tx.fetchval(
+        """INSERT INTO leaf_key (commitment, origin, since)
+           SELECT $1, $2, greatest(clock_timestamp(), closed_until) FROM day_ledger
+           ON CONFLICT DO NOTHING RETURNING since""",
         commitment,
         origin,
     )
-    row = await tx.fetchrow("SELECT commitment, origin FROM leaf_key")
-    assert row is not None  # it is there now
-    return row["commitment"], row["origin"], bool(claimed)
+    return since
+
+
+async def case_sensitive(connection: Connection) -> bool:
+    """Whether identifiers differ by the case of their suffixes."""
+    sensitive: bool | None = await connection.fetchval("SELECT case_sensitive FROM node_facts")
+    return bool(sensitive)
 
 
 async def claimed_leaf_key(connection: Connection) -> tuple[bytes, str] | None:
@@ -84,6 +94,15 @@ async def hold_sequencing(tx: Connection) -> None:
 async def owe_statement(tx: Connection, body: str) -> None:
     """Have the statements log take in a statement, after those owed before it."""
     await tx.execute("INSERT INTO statement_owed (body) VALUES ($1)", body)
+
+
+async def owe_first_statement(tx: Connection, body: str) -> None:
+    """As `owe_statement`, before all others: days are closed before there is a log."""
+    await tx.execute(
+        """INSERT INTO statement_owed (statement_id, body) OVERRIDING SYSTEM VALUE
+           VALUES (0, $1)""",
+        body,
+    )
 
 
 async def owed_statements(tx: Connection, limit: int) -> list[tuple[int, str]]:
@@ -326,16 +345,23 @@ async def all_published(connection: Connection, log_id: int, above: int = -1) ->
     return [Published(row["size"], row["note"], row["published_at"]) for row in rows]
 
 
-async def thin_checkpoints(connection: Connection, older_than: datetime) -> None:
-    """Of checkpoints older than that keep the last of each hour."""
+async def thin_checkpoints(connection: Connection, hourly: datetime, daily: datetime) -> None:
+    """Of checkpoints from before `hourly` keep each log's first, and the last of each hour; from
+    before `daily` the last of each day in Shanghai."""
     await connection.execute(
-        """DELETE FROM log_checkpoint c
-            WHERE published_at < $1
-              AND EXISTS (SELECT FROM log_checkpoint later
-                           WHERE later.log_id = c.log_id AND later.size > c.size
-                             AND date_trunc('hour', later.published_at)
-                                 = date_trunc('hour', c.published_at))""",
-        older_than,
+        """WITH placed AS (
+               SELECT log_id, size,
+                      row_number() OVER (PARTITION BY log_id ORDER BY size) AS first,
+                      row_number() OVER (
+                          PARTITION BY log_id, published_at < $2, date_trunc(
+                              CASE WHEN published_at < $2 THEN 'day' ELSE 'hour' END,
+                              published_at, 'Asia/Shanghai')
+                          ORDER BY size DESC) AS last
+                 FROM log_checkpoint WHERE published_at < $1)
+           DELETE FROM log_checkpoint c USING placed p
+            WHERE p.log_id = c.log_id AND p.size = c.size AND p.first > 1 AND p.last > 1""",
+        hourly,
+        daily,
     )
 
 

@@ -45,7 +45,7 @@ async def succeed(
 
     async def work(tx: Connection) -> list[Succeeded]:
         await store.hold_sequencing(tx)
-        await claim(tx, keys, origin, at)
+        await claim(tx, keys, origin)
         logs = await store.logs(tx)
         present = {(log.kind, log.year): log for log in logs}
         return [

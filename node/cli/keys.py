@@ -68,16 +68,25 @@ def show(
     return None
 
 
-def rotate(folder: Folder, /) -> None:
-    """Make a further signing key. Both sign from the node's next start, and the statements log
-    says so; when all witnesses know the new one, retire the old one."""
-    made = log_keys.add_signing_key(folder)
-    console().print(
-        f"已生成 made {made}\n"
-        "重启节点后新旧密钥同时签名。Both keys sign after the node's next start."
-    )
+def rotate(
+    folder: Folder,
+    /,
+    *,
+    with_sm2: Annotated[
+        bool, flag("Make an SM2 key too, though there is none yet.", name="--sm2")
+    ] = False,
+) -> None:
+    """Make a further signing key, and one of SM2 where there is one. Old and new sign from the
+    node's next start, and the statements log says so, signed by both; when all witnesses know the
+    new one, retire the old one."""
+    out = console()
+    for made in log_keys.rotate(folder, with_sm2=with_sm2):
+        out.print(f"已生成 made {made}")
+    out.print("重启节点后新旧密钥同时签名。Old and new keys sign after the node's next start.")
 
 
 def retire(folder: Folder, /) -> None:
-    """Put the oldest signing key aside: it signs no more after the node's next start."""
-    console().print(f"已停用 retired {log_keys.retire_signing_key(folder)}")
+    """Put the oldest of several signing keys of each kind aside: they sign no more after the node's
+    next start."""
+    for retired in log_keys.retire(folder):
+        console().print(f"已停用 retired {retired}")

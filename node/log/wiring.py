@@ -49,9 +49,7 @@ class Tools:
 
 
 @asynccontextmanager
-async def open_tools(
-    settings: Settings, database: Database, now: Callable[[], datetime]
-) -> AsyncIterator[Tools | None]:
+async def open_tools(settings: Settings, database: Database) -> AsyncIterator[Tools | None]:
     """None where no log is kept. The database is committed to K before anything is registered with
     it. Raises LogKeysUnfit, and LeafKeyDiffers where it is committed to another: leaves of two keys
     could hide that something counts twice."""
@@ -60,7 +58,7 @@ async def open_tools(
         yield None
         return
     keys = LogKeys.load(Path(settings.log_keys_folder))
-    await database.transaction(lambda tx: claim(tx, keys, origin, now()))
+    await database.transaction(lambda tx: claim(tx, keys, origin))
     with crew() as hands:
         yield Tools(keys, hands)
 

@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from registry.database import Connection
+from registry.errors import Unavailable
 from registry.leaf import store
 from registry.record.registration import Method
 
 LEAF_BYTES = 64  # of what the maker makes for each
 UNCOUNTED = frozenset({Method.IMPORT})
 TURN = 500  # leaves made without letting other tasks have their turn
+
+
+class LogKeysMissing(Unavailable):
+    kind = "log-keys-missing"
+    title = "This database keeps a certified log, and this process has no keys of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +43,24 @@ async def owe(
     tx: Connection, make: MakeLeaves | None, batches: Mapping[Batch, Sequence[str]]
 ) -> None:
     """Write down what the log is owed for new identifiers, given by their canonical suffixes.
-    Without a maker no log is kept; it is made good when there is one."""
-    if make is None:
-        return
-    owed = {
-        batch.batch_id: await _made(make, batch, suffixes)
+    Without a maker no log is kept yet, and it is made good when there is one. Raises LogKeysMissing
+    where one is kept: from its first statement on nothing is registered without a leaf."""
+    counted = {
+        batch: suffixes
         for batch, suffixes in batches.items()
         if suffixes and batch.method not in UNCOUNTED
     }
-    if owed:
-        await store.owe(tx, owed)
+    if not counted:
+        return
+    if make is None:
+        if await store.log_is_kept(tx):
+            raise LogKeysMissing(
+                "nothing can be registered without a leaf in the log: give this process the "
+                "settings log_keys_folder and log_origin"
+            )
+        return
+    owed = {batch.batch_id: await _made(make, batch, some) for batch, some in counted.items()}
+    await store.owe(tx, owed)
 
 
 async def _made(make: MakeLeaves, batch: Batch, suffixes: Sequence[str]) -> bytes:

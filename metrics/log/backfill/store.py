@@ -11,11 +11,14 @@ from registry.leaf.leaf import Batch
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far the walk has come: the last identifier looked at, and how many pages that were."""
+    """How far the walk has come: the last identifier looked at, how many pages that were and how
+    many leaves they gave; and whether it has come to its end."""
 
     prefix_id: int
     suffix: str
     page: int
+    leaves: int
+    walked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,20 @@ class Old:
 
 async def place(tx: Connection) -> Place | None:
     """None where no walk is under way."""
-    row = await tx.fetchrow("SELECT prefix_id, suffix, page FROM leaf_backfill")
-    return None if row is None else Place(row["prefix_id"], row["suffix"], row["page"])
+    row = await tx.fetchrow("SELECT prefix_id, suffix, page, leaves, walked FROM leaf_backfill")
+    return None if row is None else Place(*row.values())
 
 
-async def begin(tx: Connection, uncounted: Iterable[int]) -> Place | None:
-    """Note which batches lack leaves, and begin a walk; None where none does."""
+async def closed(tx: Connection) -> bool:
+    """Whether the walk was done and stated."""
+    found: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM leaf_key WHERE backfill_closed_at IS NOT NULL)"
+    )
+    return found
+
+
+async def begin(tx: Connection, uncounted: Iterable[int]) -> Place:
+    """Note which batches lack leaves, and begin the walk; where none does it is over already."""
     await tx.execute(
         """INSERT INTO leaf_missing (batch_id)
            SELECT batch_id FROM batch b
@@ -43,10 +54,11 @@ async def begin(tx: Connection, uncounted: Iterable[int]) -> Place | None:
               AND NOT EXISTS (SELECT FROM leaf_owed o WHERE o.batch_id = b.batch_id)""",
         sorted(uncounted),
     )
-    if not await tx.fetchval("SELECT EXISTS (SELECT FROM leaf_missing)"):
-        return None
-    await tx.execute("INSERT INTO leaf_backfill DEFAULT VALUES")
-    return Place(0, "", 0)
+    walked: bool = await tx.fetchval(
+        """INSERT INTO leaf_backfill (walked) SELECT NOT EXISTS (SELECT FROM leaf_missing)
+           RETURNING walked"""
+    )
+    return Place(0, "", 0, 0, walked)
 
 
 async def page(tx: Connection, place: Place, limit: int) -> list[Old]:
@@ -98,8 +110,19 @@ async def advance(tx: Connection, last: Old, leaves: int) -> None:
     )
 
 
-async def end(tx: Connection) -> int:
-    """The walk is over; how many leaves it made."""
-    leaves: int = await tx.fetchval("DELETE FROM leaf_backfill RETURNING leaves")
+async def arrive(tx: Connection) -> None:
+    """The walk has come to its end."""
+    await tx.execute("UPDATE leaf_backfill SET walked = true")
+
+
+async def waiting(tx: Connection) -> bool:
+    """Whether leaves of the walk are not in their logs yet."""
+    found: bool = await tx.fetchval("SELECT EXISTS (SELECT FROM leaf_owed WHERE backfilled)")
+    return found
+
+
+async def close(tx: Connection) -> None:
+    """It is stated: there will be no other walk."""
+    await tx.execute("UPDATE leaf_key SET backfill_closed_at = now()")
+    await tx.execute("DELETE FROM leaf_backfill")
     await tx.execute("DELETE FROM leaf_missing")
-    return leaves

@@ -63,6 +63,16 @@ class LogFolder:
             raise LogFault(f"{tile.path} has the wrong length", field=tile.path, rule="tile")
         return content
 
+    def widest(self, tile: Tile) -> bytes:
+        """The most that there is of a tile, or of a bundle, of which the width is not known."""
+        full = self.path / tile.path
+        partial = full.with_name(f"{full.name}.p").glob("[0-9]*")
+        found = sorted((int(path.name) for path in partial if path.name.isdigit()), reverse=True)
+        for path in (full, *(full.with_name(f"{full.name}.p") / str(width) for width in found)):
+            if path.is_file():
+                return path.read_bytes()
+        raise LogFault(f"{tile.path} is missing", field=tile.path, rule="missing")
+
     def reader(self, size: int) -> ReadSubtree:
         """The subtrees of the log's first leaves, out of its tiles."""
         return subtree_reader(size, self.content)

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 from metrics.log import sm2
 from metrics.log.fault import LogFault
 from metrics.log.leaf import LeafKey
-from metrics.log.note import ED25519
 from metrics.log.verification.distinct import duplicates
 from metrics.log.verification.dump import match
 from metrics.log.verification.finding import Finding, Result
 from metrics.log.verification.folder import Head, LogFolder, log_folders
 from metrics.log.verification.heads import Trust
-from metrics.log.verification.statements import StatementCheck, answered_for
+from metrics.log.verification.signing import follow, unvouched
+from metrics.log.verification.statements import Given, StatementCheck, answered_for, one_key
 from metrics.log.verification.succession import missing, succession
 from metrics.log.verification.verify import Progress, Verified, check_against, verify_log
 
@@ -44,16 +44,14 @@ class Question:
     dump: Iterable[str] | None = None
     processes: int | None = None
     needed: int = 1  # cosignatures, where `trust` does not say
+    case_sensitive: bool = False  # as the dump was read
 
 
 def run(question: Question, progress: Progress = lambda name, done, of: None) -> Result:
     """Raises LogFault where one of the paths holds nothing to verify."""
     started = time.perf_counter()
     folders = [folder for path in question.paths for folder in _found(path)]
-    trusts = {
-        folder.path: question.trust or Trust.found(folder.path.parent, question.needed)
-        for folder in folders
-    }
+    trusts = {folder.path: _trust(question, folder.path.parent) for folder in folders}
     with _pool(folders, question.processes) as pool:
         logs = [
             verify_log(folder, trusts[folder.path], pool, progress, _elsewhere(folder, folders))
@@ -62,7 +60,9 @@ def run(question: Question, progress: Progress = lambda name, done, of: None) ->
     findings = [finding for log in logs for finding in log.findings]
     findings += _between(logs)
     findings += duplicates(_distinct(logs))
-    findings += _stated(logs, trusts, question.key)
+    findings += _stated(logs, trusts, question)
+    findings += one_key(logs)
+    findings += _unstated(question.paths, logs)
     findings += succession(logs)
     matched = None
     if question.key is not None and question.dump is not None:
@@ -163,19 +163,40 @@ def _rank(log: Verified) -> tuple[int, str, int]:
     return len(origin), origin, log.head.checkpoint.size
 
 
+def _trust(question: Question, export: Path) -> Trust:
+    """The keys that were given and those that they vouch for; else what the export says."""
+    if question.trust is None:
+        return Trust.found(export, question.needed)
+    return follow(question.trust, export)
+
+
 def _stated(
-    logs: list[Verified], trusts: dict[Path, Trust], key: LeafKey | None
+    logs: list[Verified], trusts: dict[Path, Trust], question: Question
 ) -> Iterable[Finding]:
+    sensitive = None if question.dump is None else question.case_sensitive
     for log in logs:
-        if log.year or log.head is None:
+        if log.year or log.figures is None:
             continue
         beside = [
-            other.figures
+            other
             for other in logs
-            if other.figures and other.year and other.folder.path.parent == log.folder.path.parent
+            if other.figures and other.folder.path.parent == log.folder.path.parent
         ]
-        keys = [one for one in trusts[log.folder.path].logs if one.kind == ED25519]
-        yield from StatementCheck(log.folder.name, beside, key).run(log.statements, keys)
+        assert log.head is not None  # as there are figures
+        node = log.head.checkpoint.origin.rpartition("/")[0] + "/"
+        trusted = [key for key in trusts[log.folder.path].logs if key.name.startswith(node)]
+        given = Given(question.key, trusted, sensitive)
+        ended = any(not one.year and _rank(one) > _rank(log) for one in beside)
+        registrations = [one for one in beside if one.year]
+        yield from StatementCheck(log, registrations, given, ended=ended).run()
+
+
+def _unstated(paths: Iterable[Path], logs: list[Verified]) -> Iterable[Finding]:
+    """A whole export has the node's statements: without them hardly anything can be told."""
+    for path in paths:
+        here = [log for log in logs if log.folder.path.parent == path]
+        if here and all(log.year for log in here):
+            yield Finding(path.name, "no-statements", "the statements log was left out")
 
 
 def _remarks(logs: list[Verified], trusts: dict[Path, Trust]) -> Iterable[str]:
@@ -183,6 +204,7 @@ def _remarks(logs: list[Verified], trusts: dict[Path, Trust]) -> Iterable[str]:
         yield DEMONSTRATION
     for log in logs:
         yield from answered_for(log.statements)
+        yield from unvouched(log.folder.name, log.statements)
     yield from missing(logs)
     if not sm2.available() and any(
         sm2.is_sm2(key) for trust in trusts.values() for key in trust.logs

@@ -42,6 +42,22 @@ class Task:
 
 
 @dataclass(slots=True)
+class Marked:
+    """Leaves that say they are from before the log, and how they and the others lie in time."""
+
+    count: int = 0
+    last: int = -1  # the place of the last of them
+    latest: int = -(2**62)  # µs: the youngest of them
+    oldest_unmarked: int = 2**62  # µs: the oldest of all others
+
+    def add(self, other: Marked) -> None:
+        self.count += other.count
+        self.last = max(self.last, other.last)
+        self.latest = max(self.latest, other.latest)
+        self.oldest_unmarked = min(self.oldest_unmarked, other.oldest_unmarked)
+
+
+@dataclass(slots=True)
 class Scanned:
     """What a stretch holds."""
 
@@ -51,7 +67,7 @@ class Scanned:
     sums: npt.NDArray[np.uint64] | None = None  # of the tags, as four numbers each
     days: dict[int, int] = field(default_factory=dict)  # leaves by day since 1970 in Shanghai
     prefixes: dict[bytes, int] = field(default_factory=dict)
-    backfilled: int = 0
+    marked: Marked = field(default_factory=Marked)
     entries: list[bytes] = field(default_factory=list)  # of a statements log
     findings: list[Finding] = field(default_factory=list)
 
@@ -125,10 +141,14 @@ def _rows(content: bytes, width: int, start: int) -> Rows:
     """A bundle of registrations. Raises LogFault naming the first that is none."""
     if len(content) == width * ROW_BYTES:
         rows = np.frombuffer(content, ROW)
-        if (rows["length"] == ENTRY_BYTES).all() and (rows["version"] == VERSION).all():
+        known = (rows["version"] == VERSION) & (rows["flags"] <= BACKFILLED)
+        if (rows["length"] == ENTRY_BYTES).all() and known.all():
             return rows
     entries = unpack(content)
-    wrong = [n for n, one in enumerate(entries) if len(one) != ENTRY_BYTES or one[0] != VERSION]
+    wrong = [
+        n for n, one in enumerate(entries)
+        if len(one) != ENTRY_BYTES or one[0] != VERSION or one[1] > BACKFILLED
+    ]  # fmt: skip
     if wrong:
         raise LogFault("not a registration's leaf", field=str(start + wrong[0]), rule="leaf")
     raise LogFault(f"the bundle has {len(entries)} entries and not {width}", rule="bundle")
@@ -140,14 +160,29 @@ def _sum_up(task: Task, scanned: Scanned, name: str, rows: Rows) -> None:
     scanned.tags = halves[:, 0].astype(np.uint64)
     scanned.sums = halves.astype(np.uint64).sum(axis=0, dtype=np.uint64)
     times = rows["time"].astype(np.int64)
-    for day, count in zip(*np.unique((times + SHANGHAI) // DAY, return_counts=True), strict=True):
-        scanned.days[int(day)] = int(count)
+    start, end = (
+        int(year_end(year).timestamp()) * 1_000_000 for year in (task.year - 1, task.year)
+    )
+    within = (times >= start) & (times < end)
+    _blame(task, scanned, name, ~within, "leaf-year", f"its time is not of the year {task.year}")
+    days, counts = np.unique((times[within] + SHANGHAI) // DAY, return_counts=True)
+    scanned.days = dict(zip(days.tolist(), counts.tolist(), strict=True))
     prefixes = np.ascontiguousarray(rows["prefix"])
     for prefix, count in zip(*np.unique(prefixes, return_counts=True), strict=True):
         scanned.prefixes[prefix.tobytes()] = int(count)
     flagged = (rows["flags"] & BACKFILLED) != 0
-    scanned.backfilled = int(flagged.sum())
+    scanned.marked = _marked(task, times, flagged)
     _check_times(task, scanned, name, times, flagged)
+
+
+def _marked(task: Task, times: npt.NDArray[np.int64], flagged: npt.NDArray[np.bool_]) -> Marked:
+    found = Marked(count=int(flagged.sum()))
+    if found.count:
+        found.last = task.start + int(np.flatnonzero(flagged)[-1])
+        found.latest = int(times[flagged].max())
+    if found.count < len(times):
+        found.oldest_unmarked = int(times[~flagged].min())
+    return found
 
 
 def _check_times(
@@ -157,12 +192,6 @@ def _check_times(
     times: npt.NDArray[np.int64],
     flagged: npt.NDArray[np.bool_],
 ) -> None:
-    end = int(year_end(task.year).timestamp()) * 1_000_000
-    start = int(year_end(task.year - 1).timestamp()) * 1_000_000
-    _blame(
-        task, scanned, name, (times < start) | (times >= end), "leaf-year",
-        f"its time is not of the year {task.year}",
-    )  # fmt: skip
     if task.latest is not None:
         late = times > task.latest + TOLERANCE
         _blame(task, scanned, name, late, "leaf-time", "its time is after the log was cosigned")

@@ -2,66 +2,63 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from datetime import UTC, date, datetime
 
 from metrics.log.fault import LogFault
 from metrics.log.leaf import LeafKey
+from metrics.log.log import year_end
 from metrics.log.note import VerifierKey
-from metrics.log.statement import BACKFILL, DAILY, LEAF_KEY, LOG_CLOSED, LOG_KEYS, Statement
-from metrics.log.verification.finding import Figures, Finding
+from metrics.log.statement import DAILY, LEAF_KEY, LOG_CLOSED, Statement
+from metrics.log.verification.backfilled import BackfillCheck
+from metrics.log.verification.days import GRACE, DayCheck
+from metrics.log.verification.finding import Finding
+from metrics.log.verification.said import Said, of, read
+from metrics.log.verification.scan import TOLERANCE
+from metrics.log.verification.signing import signing
+from metrics.log.verification.verify import Verified, latest
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A statement and its place in its log."""
+class Given:
+    """What the verifier was given beside the logs: K, keys, and whether the dump was read as one in
+    which suffixes differ by case (None without a dump)."""
 
-    index: int
-    statement: Statement
-
-    def number(self, name: str) -> int:
-        """A whole number of its content. Raises LogFault."""
-        value = self.statement.content.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise LogFault(f"{name} is no whole number", field=str(self.index), rule="statement")
-        return value
-
-    def text(self, name: str) -> str:
-        """Raises LogFault."""
-        value = self.statement.content.get(name)
-        if not isinstance(value, str):
-            raise LogFault(f"{name} is no text", field=str(self.index), rule="statement")
-        return value
+    key: LeafKey | None = None
+    trusted: Sequence[VerifierKey] = ()
+    case_sensitive: bool | None = None
 
 
 class StatementCheck:
-    """Looks through one statements log. `logs` are the figures of the registrations' logs."""
+    """Looks through one statements log. `logs` are those of registrations beside it; `ended` says
+    that it has a successor there."""
 
-    def __init__(self, name: str, logs: Sequence[Figures], key: LeafKey | None) -> None:
-        self._name = name
-        self._logs = {log.name: log for log in logs}
-        self._key = key
-        self._days: dict[str, int] = {}
-        for log in _latest(logs):
-            for day, count in log.days.items():
-                self._days[day] = self._days.get(day, 0) + count
+    def __init__(
+        self, log: Verified, logs: Sequence[Verified], given: Given, *, ended: bool
+    ) -> None:
+        self._log = log
+        self._name = log.folder.name
+        self._logs = {one.folder.name: one for one in logs}
+        self._given = given
+        self._ended = ended
+        self._until = None if ended else _until([log, *logs])
 
-    def run(self, entries: Sequence[bytes], keys: Sequence[VerifierKey]) -> list[Finding]:
-        findings: list[Finding] = []
-        said: list[Said] = []
-        for index, entry in enumerate(entries):
-            try:
-                said.append(Said(index, Statement.parse(entry)))
-            except LogFault as fault:
-                findings.append(Finding(self._name, "statement", fault.detail, index))
+    def run(self) -> list[Finding]:
+        said, findings = read(self._name, self._log.statements)
+        leaves = _by_day(list(self._logs.values())) if self._logs else None
+        days = DayCheck(self._name, leaves, self._until)
+        backfill = BackfillCheck(self._name, list(self._logs.values()))
+        head = None if self._ended else self._log.head
         checks: tuple[Callable[[list[Said]], Iterator[Finding]], ...] = (
             self._leaf_key,
+            self._times,
             self._closed,
-            self._backfilled,
-            self._daily,
-            lambda some: self._signing(some, keys),
+            self._unclosed,
+            backfill.run,
+            days.run,
+            lambda some: signing(self._name, some, self._given.trusted, head),
         )
         for check in checks:
             try:
@@ -69,13 +66,14 @@ class StatementCheck:
             except LogFault as fault:
                 at = int(fault.field) if fault.field and fault.field.isdigit() else None
                 findings.append(Finding(self._name, "statement", fault.detail, at))
-            except (TypeError, ValueError, OverflowError) as error:  # whatever stands in the JSON
+            except (LookupError, TypeError, ValueError, OverflowError) as error:
+                # whatever stands in the JSON
                 findings.append(Finding(self._name, "statement", f"not as it must be: {error}"))
         return findings
 
     def _leaf_key(self, said: list[Said]) -> Iterator[Finding]:
         """K is committed to first of all, and once."""
-        committed = _of(said, LEAF_KEY)
+        committed = of(said, LEAF_KEY)
         if not committed or committed[0].index != 0:
             yield Finding(
                 self._name, "leaf-key", "the log does not begin with a commitment to K", 0
@@ -83,88 +81,71 @@ class StatementCheck:
             return
         for more in committed[1:]:
             yield Finding(self._name, "leaf-key", "K is committed to a second time", more.index)
-        if self._key and committed[0].text("commitment") != self._key.commitment.hex():
+        if self._given.key and committed[0].text("commitment") != self._given.key.commitment.hex():
             yield Finding(
                 self._name, "leaf-key", "the K given is not the one that was committed to", 0
             )
+        told = committed[0].statement.content.get("case_sensitive")
+        if self._given.case_sensitive is not None and told is not self._given.case_sensitive:
+            detail = (
+                f"it is stated that suffixes {'differ' if told else 'do not differ'} by case, "
+                "and the dump was read otherwise"
+            )
+            yield Finding(self._name, "leaf-key", detail, 0)
 
-    def _signing(self, said: list[Said], keys: Sequence[VerifierKey]) -> Iterator[Finding]:
-        """Every key that is trusted was stated."""
-        stated = set()
-        for one in _of(said, LOG_KEYS):
-            for text in _texts(one.statement.content.get("keys")):
-                stated.add(VerifierKey.parse(text).key)
-        for key in dict.fromkeys(key.key for key in keys):
-            if stated and key not in stated:
-                yield Finding(self._name, "undeclared-key", "a signing key was never stated")
+    def _times(self, said: list[Said]) -> Iterator[Finding]:
+        """A statement is not younger than the cosignature after it, nor older than the one before:
+        but days may be closed late."""
+        sizes = [size for size, _ in self._log.seen]
+        for one in said:
+            at, place = one.at.timestamp() * 1_000_000, bisect_right(sizes, one.index)
+            if place < len(sizes) and at > self._log.seen[place][1] + TOLERANCE:
+                detail = "it says that it is younger than its cosignature"
+                yield Finding(self._name, "statement-time", detail, one.index)
+            before = self._log.seen[place - 1][1] if place else 0
+            if one.statement.kind != DAILY and at < before - TOLERANCE:
+                detail = "it says that it is older than what was cosigned before it"
+                yield Finding(self._name, "statement-time", detail, one.index)
 
     def _closed(self, said: list[Said]) -> Iterator[Finding]:
         """A closed log stays as it was when it was closed."""
-        for one in _of(said, LOG_CLOSED):
+        for one in of(said, LOG_CLOSED):
             log = self._logs.get(one.text("log"))
-            if log and (log.size, log.root) != (one.number("size"), one.text("root")):
+            if log is None or log.figures is None:
+                continue
+            found, stated = log.figures, (one.number("size"), one.text("root"))
+            if (found.size, found.root) != stated:
                 yield Finding(
                     self._name, "log-closed",
-                    f"{log.name} was closed with {one.number('size')} leaves, and has {log.size}",
+                    f"{found.name} was closed with {stated[0]} leaves, and has {found.size}",
                     one.index,
                 )  # fmt: skip
 
-    def _backfilled(self, said: list[Said]) -> Iterator[Finding]:
-        stated = sum(one.number("leaves") for one in _of(said, BACKFILL))
-        marked = sum(log.backfilled for log in _latest(list(self._logs.values())))
-        if stated > marked:
-            yield Finding(
-                self._name, "backfill",
-                f"{stated} leaves are stated to be from before the log, {marked} are marked so",
-            )  # fmt: skip
+    def _unclosed(self, said: list[Said]) -> Iterator[Finding]:
+        """The log of a year that is over is closed."""
+        closed = {one.text("log") for one in of(said, LOG_CLOSED)}
+        for log in latest(list(self._logs.values())):
+            over = self._until is not None and year_end(log.year) + GRACE < self._until
+            if over and log.folder.name not in closed:
+                detail = f"the year is over, and {log.folder.name} was never closed"
+                yield Finding(self._name, "log-closed", detail)
 
-    def _daily(self, said: list[Said]) -> Iterator[Finding]:
-        """Days follow each other, and each one's sums are those of the leaves and of the day
-        before."""
-        before: Said | None = None
-        for one in _of(said, DAILY):
-            yield from self._sums(one)
-            if before is not None:
-                yield from self._follows(before, one)
-            before = one
 
-    def _sums(self, one: Said) -> Iterator[Finding]:
-        day, created = one.text("day"), one.number("created")
-        if self._logs and created != self._days.get(day, 0):
-            yield Finding(
-                self._name, "daily-total",
-                f"{day}: {created} are stated to be new, and the log has {self._days.get(day, 0)}",
-                one.index,
-            )  # fmt: skip
-        requests = one.statement.content.get("requests")
-        if isinstance(requests, Mapping) and sum(requests.values()) != one.number("received"):
-            detail = (
-                f"{day}: the requests by reason do not make the {one.number('received')} stated"
-            )
-            yield Finding(self._name, "daily-total", detail, one.index)
-
-    def _follows(self, before: Said, one: Said) -> Iterator[Finding]:
-        day = one.text("day")
-        if date.fromisoformat(before.text("day")) + timedelta(days=1) != date.fromisoformat(day):
-            yield Finding(self._name, "daily-gap", f"{day} follows {before.text('day')}", one.index)
-        wanted = before.number("total") + sum(
-            one.number(name) for name in ("created", "imported", "revived")
-        )
-        wanted -= one.number("deleted")
-        if "corrected" in one.statement.content:
-            wanted += one.number("corrected")
-            yield from self._answered_for(one)
-        if wanted != one.number("total"):
-            detail = f"{day}: the total should be {wanted}, {one.number('total')} is stated"
-            yield Finding(self._name, "daily-total", detail, one.index)
-
-    def _answered_for(self, one: Said) -> Iterator[Finding]:
-        """A total is corrected only with a reason and the differences beside it."""
-        accepted = one.statement.content.get("accepted")
-        told = accepted if isinstance(accepted, Mapping) else {}
-        if not (told.get("reason") and told.get("differences")):
-            detail = f"{one.text('day')}: the total is corrected, and nobody says why"
-            yield Finding(self._name, "daily-correction", detail, one.index)
+def one_key(logs: Sequence[Verified]) -> Iterator[Finding]:
+    """All statements logs of a node, successors included, begin with the same commitment to K."""
+    known: dict[str, tuple[str, str]] = {}
+    for log in logs:
+        if log.year or log.head is None or not log.statements:
+            continue
+        try:
+            commitment = str(Statement.parse(log.statements[0]).content.get("commitment"))
+        except LogFault:
+            continue  # which is a finding already
+        origin = log.head.checkpoint.origin.rpartition("/")[0]
+        name, first = known.setdefault(origin, (log.folder.name, commitment))
+        if commitment != first:
+            detail = f"it commits to another K than {name} does"
+            yield Finding(log.folder.name, "leaf-key", detail, 0)
 
 
 def answered_for(entries: Sequence[bytes]) -> Iterator[str]:
@@ -184,17 +165,23 @@ def answered_for(entries: Sequence[bytes]) -> Iterator[str]:
             )
 
 
-def _of(said: list[Said], kind: str) -> list[Said]:
-    return [one for one in said if one.statement.kind == kind]
+def _by_day(logs: Sequence[Verified]) -> dict[date, int]:
+    """Leaves of all years."""
+    days: dict[date, int] = {}
+    for log in latest(logs):
+        for day, count in log.figures.days.items() if log.figures else ():
+            at = date.fromisoformat(day)
+            days[at] = days.get(at, 0) + count
+    return days
 
 
-def _latest(logs: Sequence[Figures]) -> list[Figures]:
-    """Of a year's log and its successors the last one, which holds what the earlier ones did."""
-    by_year: dict[str, Figures] = {}
-    for log in sorted(logs, key=lambda log: (len(log.name), log.name)):
-        by_year["-".join(log.name.split("-")[:2])] = log
-    return list(by_year.values())
-
-
-def _texts(value: Any) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+def _until(logs: Sequence[Verified]) -> datetime | None:
+    """The last moment of which the logs give evidence: a cosignature, or else a leaf's day."""
+    figures = [log.figures for log in logs if log.figures]
+    cosigned = max((one.time for some in figures for one in some.cosigned), default=None)
+    if cosigned is not None:
+        return datetime.fromtimestamp(cosigned, UTC)
+    last = max((day for some in figures for day in some.days), default=None)
+    if last is None:
+        return None
+    return datetime.fromisoformat(f"{last}T00:00:00+08:00")

@@ -17,13 +17,13 @@ from metrics.log.tile import HEIGHT, WIDTH, Tile
 from metrics.log.verification.finding import Figures, Finding, Witnessed
 from metrics.log.verification.folder import Head, LogFolder
 from metrics.log.verification.heads import Trust
-from metrics.log.verification.scan import Scanned, scan, tasks
+from metrics.log.verification.scan import Marked, Scanned, scan, tasks
 
 Tags = npt.NDArray[np.uint64]
 Progress = Callable[[str, int, int], None]
 
 FAR = 64  # times the bundles that are there: so many are not looked for one by one
-_YEAR = re.compile(r"registrations-(?P<year>[0-9]{4})(-[0-9]+)?")
+YEAR_NAME = re.compile(r"registrations-(?P<year>[0-9]{4})(-[0-9]+)?")
 
 
 @dataclass(slots=True)
@@ -38,10 +38,12 @@ class Verified:
     sums: Tags | None = None
     prefixes: dict[bytes, int] = field(default_factory=dict)
     statements: list[bytes] = field(default_factory=list)
+    marked: Marked = field(default_factory=Marked)
+    seen: tuple[tuple[int, int], ...] = ()  # sizes and times (µs) of cosigned checkpoints
 
     @property
     def year(self) -> int:
-        found = _YEAR.fullmatch(self.folder.name)
+        found = YEAR_NAME.fullmatch(self.folder.name)
         return int(found["year"]) if found else 0
 
     def blame(self, fault: LogFault, default: str) -> None:
@@ -85,9 +87,10 @@ def verify_log(
         for one, by in (*older, *_cosigned_elsewhere(trust, elsewhere))
         if by
     )
-    latest = max((one.time for one in cosigned), default=None)
-    moment = None if latest is None else latest * 1_000_000
+    last = max((one.time for one in cosigned), default=None)
+    moment = None if last is None else last * 1_000_000
     size = head.checkpoint.size
+    verified.seen = _rising((*seen, (size, moment)) if moment is not None else seen)
     todo = list(tasks(folder, size, verified.year, _rising(seen), moment))
     tags = np.zeros(size if verified.year else 0, np.uint64)
     stretches = []
@@ -106,6 +109,14 @@ def verify_log(
     held = _check_older(verified, [one for one, _ in older])
     _gather(verified, head, stretches, cosigned, held)
     return verified
+
+
+def latest(logs: Iterable[Verified]) -> list[Verified]:
+    """Of a year's log and its successors the last one, which holds what the earlier ones did."""
+    by_year: dict[int, Verified] = {}
+    for log in sorted(logs, key=lambda log: (len(log.folder.name), log.folder.name)):
+        by_year[log.year] = log
+    return list(by_year.values())
 
 
 def check_against(verified: Verified, other: Head) -> Finding | None:
@@ -269,6 +280,7 @@ def _gather(
     days: dict[int, int] = {}
     for stretch in stretches:
         verified.statements += stretch.entries
+        verified.marked.add(stretch.marked)
         for day, count in stretch.days.items():
             days[day] = days.get(day, 0) + count
         for prefix, count in stretch.prefixes.items():
@@ -283,7 +295,7 @@ def _gather(
         root=head.checkpoint.root.hex(),
         cosigned=cosigned,
         checkpoints=held,
-        backfilled=sum(stretch.backfilled for stretch in stretches),
+        backfilled=verified.marked.count,
         prefixes=len(verified.prefixes),
         days={_day(day): count for day, count in sorted(days.items())},
         demonstration=is_demonstration(head.checkpoint.origin),

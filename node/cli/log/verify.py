@@ -82,7 +82,7 @@ def verify(
         return max(_receipt(path, trust, cosignatures, as_json=json) for path in paths)
     key = None if leaf_key is None else leaf_key_in(leaf_key)
     lines = None if dump is None else identifiers(dump, case_sensitive=case_sensitive)
-    question = Question(paths, trust, key, lines, processes, cosignatures)
+    question = Question(paths, trust, key, lines, processes, cosignatures, case_sensitive)
     with bar() as progress:
         result = run(question, Advance(progress).tell)
     if json:

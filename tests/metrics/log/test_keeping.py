@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from metrics.log.export import export
 from metrics.log.keeping import LogKeeping
 from metrics.log.keys import LogKeys
 from metrics.log.leaf import Leaf
-from metrics.log.log import Kind
+from metrics.log.log import SHANGHAI, Kind
 from metrics.log.merkle import leaf_hash
 from metrics.log.note import SignedNote, check_signed
 from metrics.log.publisher import LogBehind, LogForked
@@ -28,10 +28,17 @@ from metrics.log.tree import Tree
 from metrics.log.verification.run import Question, run
 from metrics.standing import store as standing
 from registry.database import Connection, Database
+from registry.identifier import Identifier
+from registry.leaf.leaf import LogKeysMissing
 from registry.record.archive import Form
+from registry.record.bulk import Bulk, Terms
+from registry.record.registration import Method
 from tests.metrics.log.conftest import ORIGIN, Kept, NearWitness
 
 YEAR = f"registrations-{datetime.now(UTC).year}"
+WAITED_FOR = """SELECT EXISTS (SELECT FROM pg_locks
+                 WHERE NOT granted AND relation = 'leaf_key'::regclass)"""
+DAY = Statement("daily-totals", datetime(2026, 1, 2, tzinfo=UTC), {"day": "2026-01-01"})
 T = TypeVar("T")
 
 
@@ -105,9 +112,10 @@ async def test_the_log_says_what_it_was_made_with_before_the_first_leaf(kept: Ke
     kept.witness.away = False
     await settle(kept.keeping())
     statements = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
-    assert [one.kind for one in statements] == ["leaf-key", "log-keys", "log-opened"]
+    kinds = [one.kind for one in statements]
+    assert kinds == ["leaf-key", "log-keys", "backfill", "log-opened"]
     assert statements[0].content["commitment"] == kept.keys.leaf.commitment.hex()
-    assert statements[2].content["origin"] == f"{ORIGIN}/{YEAR}"
+    assert statements[3].content["origin"] == f"{ORIGIN}/{YEAR}"
     assert (await published(kept, YEAR)).size == 1
 
 
@@ -291,11 +299,11 @@ async def test_a_change_of_keys_is_stated(kept: Kept, tmp_path) -> None:  # type
 
     folder = tmp_path / "log-keys"
     await settle(kept.keeping())
-    log_keys.add_signing_key(folder)
+    log_keys.rotate(folder)
     kept.keys = LogKeys.load(folder)
     await settle(kept.keeping())
     await settle(kept.keeping())
-    log_keys.retire_signing_key(folder)
+    log_keys.retire(folder)
     kept.keys = LogKeys.load(folder)
     await settle(kept.keeping())
     said = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
@@ -320,7 +328,9 @@ async def test_registrations_from_before_the_log_get_their_leaves(kept: Kept) ->
     assert len(leaves) == 10
     assert sum(leaf.backfilled for leaf in leaves) == 9
     said = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
-    assert [one.content for one in said if one.kind == "backfill"] == [{"leaves": 9}]
+    (closed,) = (one.content for one in said if one.kind == "backfill")
+    log = await kept.log(YEAR)
+    assert closed == {"leaves": 9, "logs": {YEAR: {"size": 10, "root": log.root.hex()}}}
     for _ in range(3):
         await kept.keeping().round()
     assert len(await entries_of(kept, YEAR)) == 10
@@ -354,19 +364,38 @@ async def test_years_have_logs_of_their_own_and_are_closed(kept: Kept) -> None:
         await settle(kept.keeping())
 
 
-async def test_old_checkpoints_are_thinned_out(kept: Kept) -> None:
+async def test_old_checkpoints_are_thinned_out(kept: Kept, tmp_path: Path) -> None:
+    """All of the last hours, then one an hour, then one a day; the first of all stays. An export
+    shows all that are left to be beginnings of the log."""
     keeping = kept.keeping()
-    for suffix in "ABC":
-        await kept.register(suffix)
-        await settle(keeping)
-    await kept.sql("UPDATE log_checkpoint SET published_at = now() - interval '3 days'")
-    await kept.register("D")
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    noon = hour.astimezone(SHANGHAI).replace(hour=12) - timedelta(days=60)
+    old = [noon + timedelta(minutes=20 * number) for number in range(12)]  # four hours of a day
+    middling = [hour - timedelta(days=3) + timedelta(minutes=20 * number) for number in range(6)]
+    recent = [hour - timedelta(hours=2) + timedelta(minutes=number) for number in range(3)]
+    times = [*old, *middling, *recent]
+    for number, at in enumerate(times):
+        await kept.register(f"N{number}")
+        await settle(keeping, rounds=4 if not number else 1)
+        await kept.sql(
+            "UPDATE log_checkpoint SET published_at = $1 WHERE size = $2 AND note LIKE '%regist%'",
+            at,
+            number + 1,
+        )
     await settle(kept.keeping())
     log = await kept.log(YEAR)
     async with kept.database.connection() as connection:
         left = await store.all_published(connection, log.log_id)
-    assert [one.size for one in left][-2:] == [3, 4]
-    assert len(left) <= 3  # the hour may have changed meanwhile
+        await export(
+            connection,
+            tmp_path / "out",
+            lambda name: kept.keys.verifiers(f"{ORIGIN}/{name}"),
+            [kept.witness.key],
+        )
+    assert [one.size for one in left] == [1, 12, 15, 18, 19, 20, 21]
+    result = run(Question((tmp_path / "out",), processes=1))
+    assert result.holds, result.findings
+    assert [one.checkpoints for one in result.logs if one.name == YEAR] == [7]
 
 
 async def standing_logs(kept: Kept) -> dict[Kind, tuple[int, int]]:
@@ -386,7 +415,7 @@ async def test_a_successor_begins_with_what_is_left(kept: Kept) -> None:
         kept.database, kept.publisher(), kept.keys, ORIGIN, "restored from a backup", kept.now
     )
     assert made == [
-        Succeeded("statements", "statements-2", 3, 0),
+        Succeeded("statements", "statements-2", 4, 0),
         Succeeded(YEAR, f"{YEAR}-2", 2, 1),
     ]
     await settle(kept.keeping())
@@ -406,20 +435,54 @@ async def test_a_successor_begins_with_what_is_left(kept: Kept) -> None:
 
 async def test_a_year_is_closed_when_every_registration_of_it_has_its_leaf(kept: Kept) -> None:
     year = datetime.now(UTC).year - 1
-    keeping = kept.keeping()
-    await kept.register("A")
+    await kept.register("A", form=Form(False, kept.form.sealing))  # before there is a log
     await kept.sql("UPDATE batch SET registered_at = $1", datetime(year, 12, 31, 8, tzinfo=UTC))
-    await settle(keeping)
-    await kept.register("B", form=Form(False, kept.form.sealing))  # by a process without a log
-    await kept.sql("UPDATE batch SET registered_at = $1", datetime(year, 12, 31, 9, tzinfo=UTC))
     await kept.sql(
         "UPDATE day_ledger SET closed_until = $1", datetime(year, 12, 31, 16, tzinfo=UTC)
     )
-    keeping = kept.keeping()
-    await settle(keeping, rounds=12)
+    for _ in range(2):
+        await settle(kept.keeping())
     leaves = [Leaf.parse(entry) for entry in await entries_of(kept, f"registrations-{year}")]
-    assert [leaf.backfilled for leaf in leaves] == [False, True]
+    assert [leaf.backfilled for leaf in leaves] == [True]
     assert (await kept.log(f"registrations-{year}")).closed_at is not None
+
+
+async def test_once_a_log_is_kept_nothing_is_registered_without_a_leaf(kept: Kept) -> None:
+    silent = Form(False, kept.form.sealing)
+    await kept.register("A", form=silent)
+    await kept.keeping().round()
+    with pytest.raises(LogKeysMissing, match="log_keys_folder"):
+        await kept.register("B", form=silent)
+    assert await kept.register("A", form=silent) == 0  # what is there already
+    assert await kept.sql("SELECT count(*) FROM identifier") == 1
+    assert await kept.register("B") == 1
+
+
+async def test_who_registers_without_a_log_is_older_than_the_log(kept: Kept) -> None:
+    """The commitment to K waits for transactions under way, and says a later time than theirs."""
+    bulk = Bulk(kept.database, Form(False, kept.form.sealing))
+    lines = [bulk.line(1, Identifier(kept.prefix, "A"), "[]")]
+    async with kept.database.connection() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await bulk.commit_in(connection, Terms(kept.actor, Method.STREAM), {kept.prefix: lines})
+        claiming = asyncio.create_task(kept.keeping().round())
+        async with asyncio.timeout(15):
+            while not await kept.sql(WAITED_FOR):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(0.01)
+        await transaction.commit()
+    await claiming
+    since = await kept.sql("SELECT since FROM leaf_key")
+    assert await kept.sql("SELECT max(registered_at) FROM batch") < since
+
+
+async def test_days_closed_before_there_was_a_log_are_stated_after_the_commitment(
+    kept: Kept,
+) -> None:
+    await kept.database.transaction(lambda tx: store.owe_statement(tx, DAY.text))
+    await settle(kept.keeping())
+    said = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
+    assert [one.kind for one in said][:2] == ["leaf-key", "daily-totals"]
 
 
 async def test_trouble_with_the_log_does_not_end_the_node(kept: Kept) -> None:
@@ -493,7 +556,7 @@ async def test_an_export_names_the_keys_that_signed_before(kept: Kept, tmp_path:
     folder = tmp_path / "log-keys"
     await kept.register("A")
     await settle(kept.keeping())
-    for change in (log_keys.add_signing_key, log_keys.retire_signing_key):
+    for change in (log_keys.rotate, log_keys.retire):
         change(folder)
         kept.keys = LogKeys.load(folder)
     kept.witness.desk._trusted = kept.keys.verifiers

@@ -8,6 +8,7 @@ from metrics.log import keys as log_keys
 from metrics.log import sm2
 from metrics.log.checkpoint import Checkpoint
 from metrics.log.fault import LogFault
+from metrics.log.keylist import KeyList
 from metrics.log.keys import LogKeys, LogKeysUnfit
 from metrics.log.merkle import EMPTY_ROOT
 from metrics.log.note import ED25519, Signature, SignedNote, VerifierKey, check_signed
@@ -57,22 +58,67 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
 def test_two_keys_sign_while_one_takes_the_place_of_the_other(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     old = log_keys.create(folder)
-    log_keys.add_signing_key(folder)
+    log_keys.rotate(folder)
     both = LogKeys.load(folder)
     note = signed(both)
     assert len(note.signatures) == 2
     check_signed(note, old.verifiers(CHECKPOINT.origin))
-    assert log_keys.retire_signing_key(folder).name == "log-1.pem.retired"
+    assert [one.name for one in log_keys.retire(folder)] == ["log-1.pem.retired"]
     new = LogKeys.load(folder)
     check_signed(note, new.verifiers(CHECKPOINT.origin))
     with pytest.raises(LogFault):
         check_signed(signed(new), old.verifiers(CHECKPOINT.origin))
     with pytest.raises(LogKeysUnfit, match="only signing key"):
-        log_keys.retire_signing_key(folder)
-    assert log_keys.add_signing_key(folder).name == "log-3.pem"
+        log_keys.retire(folder)
+    assert [one.name for one in log_keys.rotate(folder)] == ["log-3.pem"]
 
 
-@pytest.mark.skipif(not sm2.available(), reason="there is no gmssl-pyx for this machine")
+NATIONAL = pytest.mark.skipif(not sm2.available(), reason="there is no gmssl-pyx for this machine")
+
+
+@NATIONAL
+def test_keys_of_both_kinds_change_together(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    log_keys.create(folder, with_sm2=True)
+    assert [one.name for one in log_keys.rotate(folder)] == ["log-2.pem", "log-2.sm2"]
+    both = LogKeys.load(folder)
+    assert len(signed(both).signatures) == 4
+    stated = KeyList.parse(KeyList.signed(both.signers(CHECKPOINT.origin)).content)
+    stated.check()
+    assert [one.name for one in log_keys.retire(folder)] == [
+        "log-1.pem.retired", "log-1.sm2.retired",
+    ]  # fmt: skip
+    assert len(signed(LogKeys.load(folder)).signatures) == 2
+    for missing in range(4):
+        lines = (*stated.signatures[:missing], *stated.signatures[missing + 1 :])
+        with pytest.raises(LogFault):
+            KeyList(stated.keys, lines).check()
+
+
+@NATIONAL
+def test_an_sm2_key_is_added_to_a_folder_without(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    log_keys.create(folder)
+    assert [one.name for one in log_keys.rotate(folder)] == ["log-2.pem"]
+    made = log_keys.rotate(folder, with_sm2=True)
+    assert [one.name for one in made] == ["log-3.pem", "log-3.sm2"]
+    assert [one.name for one in log_keys.retire(folder)] == ["log-1.pem.retired"]
+
+
+def test_without_a_library_all_but_sm2_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "keys"
+    log_keys.create(folder)
+    (folder / "log-1.sm2").write_bytes(bytes(96))
+    (folder / "log-1.sm2").chmod(0o600)
+    monkeypatch.setattr(sm2, "available", lambda: False)
+    keys = LogKeys.load(folder)
+    assert len(signed(keys).signatures) == 1
+    assert len(keys.verifiers(CHECKPOINT.origin)) == 1
+
+
+@NATIONAL
 def test_a_line_in_national_cryptography(tmp_path: Path) -> None:
     keys = log_keys.create(tmp_path / "keys", with_sm2=True)
     note = signed(keys)

@@ -87,6 +87,7 @@ async def test_the_statements_log_and_what_is_not_there(logged: Logged) -> None:
     assert first.content == {
         "commitment": logged.keys.leaf.commitment.hex(),
         "origin": ORIGIN,
+        "case_sensitive": False,
     }
     narrower = await live.session.get(f"{live.url}/log/statements/tile/entries/000.p/1")
     assert len(unpack(await narrower.read())) == 1
