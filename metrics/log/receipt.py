@@ -103,8 +103,10 @@ async def make_receipt(
 ) -> Receipt | None:
     """The receipt of a registration; None where its leaf is not published yet."""
     tag = key.tag(f"{batch.prefix}/{suffix}")
+    spans = await store.spans(connection, batch.batch_id)
+    # Read after them, so that the log of each is there, though it was opened just now.
     logs = {log.log_id: log for log in await store.logs(connection)}
-    for log_id, span in await store.spans(connection, batch.batch_id):
+    for log_id, span in spans:
         found = await _find(connection, logs[log_id], span, tag)
         if found is not None:
             return await _proved(connection, logs[log_id], *found, key.opening(batch, suffix))
