@@ -17,10 +17,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from registry.errors import TooLarge
+from registry.errors import RemoteUnavailable, TooLarge
 from registry.identifier import Identifier
 from registry.record.value import Value
 from resolver.chain import Link
+from resolver.foreign import public_values
 from resolver.query import Answer, Outcome, Query, Source, select
 
 PATIENCE = 0.25  # seconds that Redis gets
@@ -173,8 +174,8 @@ def _read(text: bytes) -> Kept | None:
     """None for what is no answer: it is asked for again, and written anew."""
     try:
         kept = _kept.decode(text)
-        _values.decode(bytes(kept.values))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        public_values(_values.decode(bytes(kept.values)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RemoteUnavailable):
         return None
     return kept
 

@@ -20,8 +20,9 @@ from registry.bounded import bounded
 from registry.errors import InvalidRouting, RemoteUnavailable, TooLarge
 from registry.identifier import Identifier, to_url_path
 from registry.prefix.prefix import Routing
-from registry.record.value import MAX_VALUES, Value
+from registry.record.value import Value
 from resolver.breaker import Breakers
+from resolver.foreign import check_count, public_values
 from resolver.query import Answer, Outcome, Query, Source, select
 from resolver.referral import Directory, Referral, Service
 from resolver.wire.code import ResponseCode
@@ -220,24 +221,20 @@ def _decode(body: bytes) -> _Remote:
 
 def _values(remote: _Remote) -> list[Value]:
     """The public values of another node's answer, in its own words but in our order of members."""
-    if len(remote.values) > MAX_VALUES:
-        raise RemoteUnavailable(f"its record has more than {MAX_VALUES} values")
+    check_count(len(remote.values))
     try:
-        values = [msgspec.convert(value, Value) for value in remote.values]
+        return public_values([msgspec.convert(value, Value) for value in remote.values])
     except msgspec.ValidationError:
         raise RemoteUnavailable("its values are not handle values") from None
-    return [value for value in values if len(value.permissions) == 4 and value.public]
 
 
 def _public(told: Told) -> list[Value]:
     """The public values of an answer over the wire."""
-    if len(told.values) > MAX_VALUES:
-        raise RemoteUnavailable(f"its record has more than {MAX_VALUES} values")
+    check_count(len(told.values))
     try:
-        values = [stored(value) for value in told.values]
+        return public_values([stored(value) for value in told.values])
     except Malformed as error:
         raise RemoteUnavailable(f"its values are not handle values: {error.detail}") from None
-    return [value for value in values if value.public]
 
 
 def _selected(query: Query, values: list[Value]) -> tuple[Outcome, str]:

@@ -23,7 +23,8 @@ from resolver.wire_client import Station, WireClient
 SITE, SERVICE, ALIAS = "HS_SITE", "HS_SERV", "HS_ALIAS"
 TYPES = (SITE, SERVICE, ALIAS)
 MAX_HOPS = 4  # from record to record, by service or alias
-MAX_LABELS = 4  # of a prefix that are looked under
+MAX_PREFIXES = 4  # that are looked for: the whole one and those above it, the longest left out
+MAX_HANDLE = 255  # bytes of a record's name
 MAX_SITES = 3
 _PROTOCOLS = {
     Transport.TCP: Protocol.TCP,
@@ -76,7 +77,9 @@ class WireDirectory:
             onward = next((one for one in values if one.type.upper() in (SERVICE, ALIAS)), None)
             if onward is None:
                 return None
-            handle = onward.data.decode(errors="replace")
+            handle = onward.data[: MAX_HANDLE + 1].decode(errors="replace")
+            if len(onward.data) > MAX_HANDLE:
+                raise _astray(f"a record for {identifier} has no name", "referral-name")
         raise _astray(f"more than {MAX_HOPS} records for {identifier}", "recursion-depth")
 
     async def _ask(self, handle: str) -> tuple[WireValue, ...] | None:
@@ -135,9 +138,10 @@ def _service(server: WireServer) -> Service:
 
 
 def _upwards(prefix: str) -> Iterator[str]:
-    """A prefix and those above it."""
-    labels = prefix.split(".")[:MAX_LABELS]
-    for size in range(len(labels), 0, -1):
+    """A prefix and those above it. Of a long one those near the root: there are most of them."""
+    labels = prefix.split(".")
+    yield prefix
+    for size in range(min(len(labels), MAX_PREFIXES) - 1, 0, -1):
         yield ".".join(labels[:size])
 
 

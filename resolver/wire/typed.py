@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import calendar
 import ipaddress
+import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -78,6 +79,17 @@ def data_to_wire(data: Data) -> bytes:
             return str(data.value).encode()
         case "base64":
             return base64.b64decode(data.value)
+        case "hex":  # as other nodes may tell octets
+            return bytes.fromhex(data.value)
+    try:
+        return _structure_to_wire(data)
+    except (ValueError, OverflowError, struct.error, KeyError):
+        # Another node's, which has no such form: it goes as the JSON it is.
+        return msgspec.json.encode(data.value)
+
+
+def _structure_to_wire(data: Data) -> bytes:
+    match data.format:
         case "admin":
             admin = msgspec.convert(data.value, Admin)
             return u16(admin.rights) + text(admin.handle) + u32(admin.index)

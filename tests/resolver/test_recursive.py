@@ -195,6 +195,8 @@ async def test_the_handle_of_an_answer_compares_without_case(resolve):
         (answered(VALUE | {"index": "one"}), "not handle values"),
         (answered(VALUE | {"permissions": 1110}), "not handle values"),
         (answered(VALUE | {"data": "bare"}), "not handle values"),
+        (answered(VALUE | {"index": -1}), "values[0].index"),
+        (answered(VALUE, VALUE | {"ttl": 2**32}), "values[1].ttl"),
         (answered(*[VALUE] * 1001), "more than 1000 values"),
         (b" " * (MAX_ANSWER + 1), f"larger than {MAX_ANSWER} bytes"),
         (answered(VALUE | {"data": {"format": "string", "value": "x" * 300_000}}), "too large"),

@@ -125,6 +125,30 @@ async def test_the_prefix_above(foreign: Remote) -> None:
         assert national.asked == ["0.NA/86.1000.1", "0.NA/86.1000"]
 
 
+async def test_a_long_prefix_is_looked_for_whole(foreign: Remote) -> None:
+    """However many labels a client writes, few records are asked for."""
+    whole = "20.500.12345.1.2.3"
+    async with linked({}) as (link, national):
+        assert await link.resolve(query(f"{whole}/X")) is None
+        assert national.asked == [
+            f"0.NA/{name}" for name in (whole, "20.500.12345", "20.500", "20")
+        ]
+
+
+async def test_a_record_with_an_endless_name() -> None:
+    async with linked({"0.NA/86.1000.1": (text("HS_SERV", "x" * 256),)}) as (link, national):
+        with pytest.raises(RemoteUnavailable, match="no name"):
+            await link.resolve(query())
+        assert len(national.asked) == 1
+
+
+async def test_values_out_of_bounds(foreign: Remote) -> None:
+    foreign.records = lambda _: (WireValue(index=1, type="", data=b""),)
+    async with linked({"0.NA/86.1000.1": (site(foreign.port),)}) as (link, _):
+        with pytest.raises(RemoteUnavailable, match=r"values\[0\].type"):
+            await link.resolve(query())
+
+
 async def test_nobody_knows() -> None:
     async with linked({}) as (link, national):
         assert await link.resolve(query()) is None
