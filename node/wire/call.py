@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from metrics.journal.client import Caller
 from registry.access.actor import Actor
@@ -14,6 +15,24 @@ from resolver.wire.octets import Malformed
 STANDARD = OpFlag.AUTH | OpFlag.RECU | OpFlag.CACR | OpFlag.PUBL
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Who somebody is. `mark` stands for the key of a record that it was proven by; an application
+    has a token instead."""
+
+    actor: Actor
+    mark: bytes = b""
+    token: str = ""
+
+
+@dataclass(slots=True)
+class Login:
+    """A connection's proof, and when it was looked at last."""
+
+    proven: Proven
+    seen: datetime
+
+
 @dataclass(slots=True)
 class Line:
     """The way messages come: a connection, or datagrams. Chinese clients log in on a connection and
@@ -21,9 +40,13 @@ class Line:
 
     address: str
     udp: bool = False
-    actor: Actor | None = None
+    login: Login | None = None
     caller: Caller | None = None  # who it is to the journal, once that was asked
     challenge: int = 0  # the last one of a login, for clients that choose session ids themselves
+
+    @property
+    def actor(self) -> Actor | None:
+        return self.login.proven.actor if self.login else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +59,7 @@ class Call:
     line: Line
     actor: Actor
     session: Session | None = None
+    proven: Proven | None = None  # by the answer to a challenge
 
     @property
     def minor(self) -> int:

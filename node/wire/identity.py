@@ -10,8 +10,9 @@ import secrets
 import msgspec
 
 from node.http.authentication import FAILURES, MINUTE
-from node.wire.call import Call, Line, Refused, Result, misread
+from node.wire.call import Call, Line, Login, Proven, Refused, Result, misread
 from node.wire.parts import Parts
+from node.wire.standing import mark_of
 from registry.access.actor import Actor
 from registry.errors import InvalidIdentifier, NotAuthenticated, PrefixNotFound
 from registry.identifier import Identifier
@@ -48,15 +49,18 @@ def claimed(answer: ChallengeAnswer) -> Actor:
     return known(_reference(answer.handle, answer.index))
 
 
-async def prove(parts: Parts, line: Line, answer: ChallengeAnswer, challenge: Challenge) -> Actor:
-    """The actor who gave this answer to a challenge. Raises Refused, and TooManyRequests for an
-    address that failed too often."""
+async def prove(
+    parts: Parts, line: Line, answer: ChallengeAnswer, challenge: Challenge, key: bytes = b""
+) -> Proven:
+    """Who gave this answer to a challenge; what it was proven by is marked with the key. Raises
+    Refused, and TooManyRequests for an address that failed too often."""
     limit = parts.wiring.settings.failures_per_minute
     throttle = parts.wiring.throttle
     await throttle.check(FAILURES, line.address, limit=limit, window=MINUTE)
     reference = _reference(answer.handle, answer.index)
-    if await _holds(parts, reference, answer, challenge.signed):
-        return known(reference)
+    value = await _proof_of(parts, reference, answer, challenge.signed)
+    if value is not None:
+        return Proven(known(reference), mark_of(value, key))
     await throttle.count(FAILURES, line.address, limit=limit, window=MINUTE)
     raise Refused(ResponseCode.AUTHENTICATION_FAILED)
 
@@ -90,7 +94,7 @@ async def verify(parts: Parts, call: Call) -> Result:
     await parts.wiring.throttle.check(failures, call.line.address, limit=limit, window=MINUTE)
     reference = _reference(asked.handle, asked.index)
     answer = ChallengeAnswer(SECRET_TYPE, asked.handle, asked.index, asked.proof)
-    holds = await _holds(parts, reference, answer, challenge.signed)
+    holds = await _proof_of(parts, reference, answer, challenge.signed) is not None
     if not holds:
         await parts.wiring.throttle.count(failures, call.line.address, limit=limit, window=MINUTE)
     return Result(flag_octet(holds))
@@ -98,7 +102,8 @@ async def verify(parts: Parts, call: Call) -> Result:
 
 async def log_in(parts: Parts, call: Call) -> Result:
     """Opcode 2001, once its challenge has been answered: this connection is that identity's."""
-    call.line.actor = call.actor
+    assert call.proven is not None  # it comes after a challenge
+    call.line.login = Login(call.proven, parts.wiring.now())
     return Result(bare=True)
 
 
@@ -129,14 +134,15 @@ async def log_in_by_password(parts: Parts, call: Call) -> Result:
     throttle, address = parts.wiring.throttle, call.line.address
     await throttle.check(FAILURES, address, limit=limit, window=MINUTE)
     try:
-        call.line.actor = await _by_password(parts, asked)
+        proven = await _by_password(parts, asked)
     except NotAuthenticated:
         await throttle.count(FAILURES, address, limit=limit, window=MINUTE)
         raise Refused(ResponseCode.LOGIN_FIRST, "the user name or the password is wrong") from None
+    call.line.login = Login(proven, parts.wiring.now())
     return Result(bare=True)
 
 
-async def _by_password(parts: Parts, asked: PasswordLogin) -> Actor:
+async def _by_password(parts: Parts, asked: PasswordLogin) -> Proven:
     index, colon, handle = asked.user.partition(":")
     if colon and index.isascii() and index.isdigit() and "/" in handle:
         try:
@@ -146,11 +152,12 @@ async def _by_password(parts: Parts, asked: PasswordLogin) -> Actor:
         for value in await _values(parts, reference, SECRET_TYPE):
             secret = _secret(value.data)
             if secret and secrets.compare_digest(secret, asked.password.encode()):
-                return known(reference)
+                return Proven(known(reference), mark_of(value))
         raise NotAuthenticated("the secret key is another")
     applications = parts.wiring.applications
     token = await applications.log_in(asked.user, asked.password)
-    return await applications.authenticate(token, f"wire-{secrets.token_hex(8)}")
+    actor = await applications.authenticate(token, f"wire-{secrets.token_hex(8)}")
+    return Proven(actor, token=token)
 
 
 def _private_way(parts: Parts, address: str) -> bool:
@@ -171,31 +178,36 @@ def _reference(handle: str, index: int) -> Reference:
         raise Refused(ResponseCode.INVALID_ADMIN) from None
 
 
-async def _holds(
+async def _proof_of(
     parts: Parts, reference: Reference, answer: ChallengeAnswer, challenge: bytes
-) -> bool:
+) -> Value | None:
+    """The key of the record that the answer was made with, if it was made with any."""
     try:
         if answer.kind.upper() == KEY_TYPE:
             signed = SignatureProof.parse(answer.proof)
-            keys = [_key(value) for value in await _values(parts, reference, KEY_TYPE)]
-            return await asyncio.to_thread(_signed, signed, keys, challenge, reference.handle)
+            found = await _values(parts, reference, KEY_TYPE)
+            return await asyncio.to_thread(_signed, signed, found, challenge, reference.handle)
         if answer.kind.upper() == SECRET_TYPE:
             mac = MacProof.parse(answer.proof)
-            found = [_secret(value.data) for value in await _values(parts, reference, SECRET_TYPE)]
+            found = await _values(parts, reference, SECRET_TYPE)
             return await asyncio.to_thread(_made, mac, found, challenge)
     except Malformed as error:
         raise misread(error) from None
-    return False
+    return None
 
 
 def _signed(
-    proof: SignatureProof, keys: list[WireKey | None], challenge: bytes, handle: str
-) -> bool:
-    return any(key is not None and proof.holds(key, challenge, handle) for key in keys)
+    proof: SignatureProof, found: list[Value], challenge: bytes, handle: str
+) -> Value | None:
+    for value in found:
+        key = _key(value)
+        if key is not None and proof.holds(key, challenge, handle):
+            return value
+    return None
 
 
-def _made(proof: MacProof, found: list[bytes], challenge: bytes) -> bool:
-    return any(proof.holds(secret, challenge) for secret in found)
+def _made(proof: MacProof, found: list[Value], challenge: bytes) -> Value | None:
+    return next((one for one in found if proof.holds(_secret(one.data), challenge)), None)
 
 
 async def _values(parts: Parts, reference: Reference, type_: str) -> list[Value]:

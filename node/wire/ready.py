@@ -71,7 +71,7 @@ class Ready:
         """The whole answer to a whole message and what it was made of; None where it is not at
         hand."""
         size = len(octets)
-        if line.actor is not None or size < _HEAD.size:
+        if line.login is not None or size < _HEAD.size:
             return None
         (
             major, minor, mixed, suggested, session, request, _, length,

@@ -16,6 +16,7 @@ from node.wire import change, identity, listing, reply, resolution, session
 from node.wire.call import Call, Challenged, Junk, Line, Refused, Result, misread
 from node.wire.noting import NAME, Resolved
 from node.wire.parts import Parts
+from node.wire.standing import look_again
 from registry.access.actor import anonymous
 from registry.database import is_away
 from registry.errors import BiaoshiError
@@ -106,8 +107,10 @@ class Responder:
     ) -> AsyncIterator[tuple[Call, Message]]:
         """One answer, or several where a list is long, each with what it answers."""
         self._check(message, line)
-        call = Call(message, message, line, line.actor or anonymous(), known)
+        call = Call(message, message, line, anonymous(), known)
         try:
+            await look_again(self._parts, line, administrative=message.opcode in ADMINISTRATIVE)
+            call = replace(call, actor=line.actor or call.actor)
             call = await self._within_session(call)
             if message.opcode == OpCode.RESPONSE_TO_CHALLENGE:
                 call, nonce = await self._challenged(call)
@@ -155,7 +158,8 @@ class Responder:
             raise Refused(ResponseCode.SESSION_TIMEOUT, session.UNKNOWN)
         call = replace(call, session=known)
         await session.admit(self._parts, known, message)
-        return replace(call, actor=identity.known(known.identity)) if known.identity else call
+        actor = await session.actor_of(self._parts, known)
+        return replace(call, actor=actor) if actor else call
 
     async def _challenged(self, call: Call) -> tuple[Call, bytes]:
         """The call that had been challenged, and the challenge's nonce."""
@@ -177,10 +181,12 @@ class Responder:
         await identity.require_some_right(self._parts, asked.opcode, asked.body, claimed)
         digest = Digest.of(asked, asked.envelope.answered_in)
         challenge = Challenge(digest, nonce)
-        actor = await identity.prove(self._parts, call.line, answer, challenge)
-        if call.session is not None and actor.identity is not None:
-            await self._parts.handshakes.identify(call.session.session_id, actor.identity)
-        return replace(call, actor=actor)
+        key = call.session.key if call.session else b""
+        proven = await identity.prove(self._parts, call.line, answer, challenge, key)
+        if call.session is not None and proven.actor.identity is not None:
+            number, who = call.session.session_id, proven.actor.identity
+            await self._parts.handshakes.identify(number, who, proven.mark)
+        return replace(call, actor=proven.actor, proven=proven)
 
     async def _done(self, call: Call, note: Told) -> AsyncIterator[Message]:
         opcode = OpCode(call.message.opcode)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from functools import partial
 
 from node.wire.call import Call, Refused, Result, misread
+from node.wire.identity import known
 from node.wire.parts import Parts
-from registry.access.actor import anonymous
+from node.wire.standing import stands
+from registry.access.actor import Actor, anonymous
 from registry.errors import BiaoshiError
 from registry.handshake.handshakes import Session
 from registry.identifier import Identifier
@@ -19,7 +21,7 @@ from resolver.query import Query
 from resolver.wire import cipher
 from resolver.wire.body import KeyDelivery, SessionAnswer, SessionSetup
 from resolver.wire.code import KeyExchange, ResponseCode
-from resolver.wire.credential import Credential
+from resolver.wire.credential import SESSION_SIGNED_SINCE, Credential
 from resolver.wire.key import WireKey, public_key
 from resolver.wire.message import Message
 from resolver.wire.octets import Malformed
@@ -94,10 +96,21 @@ async def admit(parts: Parts, session: Session, message: Message) -> None:
         raise misread(error) from None
     if not cipher.authentic(session.key, message, credential):
         raise Refused(ResponseCode.INVALID_SESSION_KEY, "Session authentication failed.")
-    if not await parts.handshakes.use(session.session_id, credential.counter):
-        raise Refused(
-            ResponseCode.SESSION_MESSAGE_REJECTED, "A message with this number came before."
-        )
+    if message.envelope.minor < SESSION_SIGNED_SINCE:
+        fresh = await parts.handshakes.use_mac(session.session_id, credential.signature)
+    else:
+        fresh = await parts.handshakes.use(session.session_id, credential.counter)
+    if not fresh:
+        raise Refused(ResponseCode.SESSION_MESSAGE_REJECTED, "This message came before.")
+
+
+async def actor_of(parts: Parts, session: Session) -> Actor | None:
+    """Who proved to be at the other end, while the key it was proven by is good."""
+    if session.identity is None or session.proof is None:
+        return None
+    if not await stands(parts, session.identity, session.proof, session.key):
+        return None
+    return known(session.identity)
 
 
 async def _exchanged(parts: Parts, asked: SessionSetup) -> tuple[bytes, bytes]:

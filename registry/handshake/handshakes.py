@@ -23,6 +23,8 @@ ATTEMPTS = 4  # at a number that nobody uses
 NONCE_BYTES = 16
 KEY_BITS = 2048
 WINDOW = 63
+MAX_MACS = 4096  # of one session, where they are remembered
+MAC_BYTES = 16
 _SERVER_KEY = "wire-server-key"
 
 
@@ -39,6 +41,7 @@ class Session:
     session_id: int
     key: bytes  # empty while the client has yet to send it
     identity: Reference | None  # once it has been proven
+    proof: bytes | None = None  # what stands for the key that it was proven by
 
 
 class Handshakes:
@@ -112,7 +115,7 @@ class Handshakes:
         if row is None:
             return None
         key = self._sealing.unseal(row["key"], f"wire-session/{number}")
-        return Session(number, key, _reference(row["identity"]))
+        return Session(number, key, _reference(row["identity"]), row["proof"])
 
     async def use(self, number: int, counter: int) -> bool:
         """Note that the session's message of this number has come; False where it came before, or
@@ -129,9 +132,25 @@ class Handshakes:
 
         return await self._database.transaction(work)
 
-    async def identify(self, number: int, identity: Reference) -> None:
+    async def use_mac(self, number: int, mac: bytes) -> bool:
+        """The same for a message whose MAC does not cover its number: note the MAC itself. False
+        too where as many as are remembered have come."""
+
+        async def work(tx: Connection) -> bool:
+            row = await store.session(tx, number, lock=True)
+            if row is None or await store.macs(tx, number) >= MAX_MACS:
+                return False
+            if not await store.note_mac(tx, number, mac[:MAC_BYTES]):
+                return False
+            await store.note_number(tx, number, row["highest"], row["window_63"])
+            return True
+
+        return await self._database.transaction(work)
+
+    async def identify(self, number: int, identity: Reference, proof: bytes) -> None:
+        name = f"{identity.index}:{identity.handle}"
         async with self._database.connection() as connection:
-            await store.identify(connection, number, f"{identity.index}:{identity.handle}")
+            await store.identify(connection, number, name, proof)
 
     async def end(self, number: int) -> None:
         async with self._database.connection() as connection:

@@ -76,7 +76,7 @@ async def session(
     connection: Connection, session_id: int, *, lock: bool = False
 ) -> asyncpg.Record | None:
     return await connection.fetchrow(
-        """SELECT key, identity, highest, window_63 FROM wire_session
+        """SELECT key, identity, proof, highest, window_63 FROM wire_session
             WHERE session_id = $1 AND expires_at > now()"""
         + (" FOR UPDATE" if lock else ""),
         session_id,
@@ -109,9 +109,31 @@ async def note_number(tx: Connection, session_id: int, highest: int, window: int
     )
 
 
-async def identify(connection: Connection, session_id: int, identity: str) -> None:
+async def macs(tx: Connection, session_id: int) -> int:
+    """How many are remembered."""
+    count: int = await tx.fetchval(
+        "SELECT count(*) FROM wire_session_mac WHERE session_id = $1", session_id
+    )
+    return count
+
+
+async def note_mac(tx: Connection, session_id: int, mac: bytes) -> bool:
+    """False where it is remembered already."""
+    row = await tx.fetchval(
+        """INSERT INTO wire_session_mac (session_id, mac) VALUES ($1, $2)
+           ON CONFLICT DO NOTHING RETURNING session_id""",
+        session_id,
+        mac,
+    )
+    return row is not None
+
+
+async def identify(connection: Connection, session_id: int, identity: str, proof: bytes) -> None:
     await connection.execute(
-        "UPDATE wire_session SET identity = $2 WHERE session_id = $1", session_id, identity
+        "UPDATE wire_session SET identity = $2, proof = $3 WHERE session_id = $1",
+        session_id,
+        identity,
+        proof,
     )
 
 

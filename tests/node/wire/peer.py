@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from node.wire.surface import Open
+from registry.identifier import Identifier
 from registry.record.typed_data import Admin
-from registry.record.value import DataIn
+from registry.record.value import DataIn, normalise
 from resolver.wire.body import ChallengeAnswer, ResolutionRequest, Text, Values
 from resolver.wire.code import OpCode, OpFlag, ResponseCode
 from resolver.wire.digest import Challenge
@@ -30,6 +31,7 @@ from tests.node.handle_json.peer import (
     add_enterprise,
     add_prefix,
     admin,
+    owner_of,
     register,
     value,
 )
@@ -219,3 +221,14 @@ async def furnish(live: Live) -> int:
         value(3, "DESC", "Part number 7 batch P of the example enterprise"),
     )
     return enterprise_id
+
+
+async def change_key(live: Live, index: int, key: object | None) -> None:
+    """Change a key of the administrators' record, or take it away."""
+    registrar, handle = live.node.wiring.registrar, Identifier.parse(ADMIN_HANDLE)
+    if key is None:
+        await registrar.upsert(owner_of(1), handle, (), remove=(index,))
+        return
+    type_ = "HS_PUBKEY" if index == 300 else "HS_SECKEY"
+    new = normalise([value(index, type_, key)], now=live.node.wiring.now())  # type: ignore[arg-type]
+    await registrar.upsert(owner_of(1), handle, new)

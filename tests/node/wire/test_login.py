@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from registry.record.value import DataIn
 from resolver.wire import sm2
@@ -20,10 +23,20 @@ from resolver.wire.key import SM2, WireKey
 from resolver.wire.proof import SignatureProof
 from tests.node.handle_json.peer import ADMIN_HANDLE, register, value
 from tests.node.live import Live
-from tests.node.wire.peer import Connection, Peer, Prover, by_key, by_secret, url
+from tests.node.wire.peer import (
+    Connection,
+    Peer,
+    Prover,
+    by_key,
+    by_secret,
+    change_key,
+    public_key,
+    url,
+)
 from tests.resolver.wire.test_crypto import sm2_pem
 
 POINTER_SESSION = 10001
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 async def log_in(
@@ -123,6 +136,71 @@ async def test_by_an_applications_password(live: Live, seeded: Peer) -> None:
     async with seeded.connection() as connection:
         assert await password(seeded, connection, "erp", secret) is ResponseCode.SUCCESS
         assert await create(seeded, connection, "88.118.9/A") is ResponseCode.SUCCESS
+
+
+async def lapsed(peer: Peer, connection: Connection) -> bool:
+    """Whether the connection's login comes to be worth nothing once what it rests on is gone."""
+    numbers = iter(range(10**9))
+    async with asyncio.timeout(60):
+        code = ResponseCode.SUCCESS
+        while code is ResponseCode.SUCCESS:
+            await asyncio.sleep(0.05)
+            code = await create(peer, connection, f"88.118.9/T{next(numbers)}")
+    again = await create(peer, connection, "88.118.9/AFTER")
+    return (code, again) == (ResponseCode.LOGIN_AGAIN, ResponseCode.AUTHENTICATION_NEEDED)
+
+
+@pytest.mark.parametrize("key", [public_key(OTHER_KEY), None], ids=["changed", "taken away"])
+async def test_a_login_by_a_key_that_is_no_longer(
+    live: Live, seeded: Peer, key: DataIn | None
+) -> None:
+    async with seeded.connection() as connection:
+        assert await log_in(seeded, connection, by_key()) is ResponseCode.SUCCESS
+        await change_key(live, 301, "another secret")  # which this login does not rest on
+        assert await create(seeded, connection, "88.118.9/A") is ResponseCode.SUCCESS
+        await change_key(live, 300, key)
+        assert await lapsed(seeded, connection)
+        code = await log_in(seeded, connection, by_secret("another secret"), index=301)
+        assert code is ResponseCode.SUCCESS
+
+
+async def test_a_login_by_a_secret_that_is_another(live: Live, seeded: Peer) -> None:
+    async with seeded.connection() as connection:
+        user = f"301:{ADMIN_HANDLE}"
+        assert await password(seeded, connection, user, "secret") is ResponseCode.SUCCESS
+        await change_key(live, 301, "another secret")
+        assert await lapsed(seeded, connection)
+
+
+async def test_a_login_of_a_revoked_application(live: Live, seeded: Peer) -> None:
+    made = await live.ask(
+        "POST",
+        "/v1/applications",
+        key=live.operator,
+        json={"enterprise_id": 1, "username": "erp"},
+    )
+    async with seeded.connection() as connection:
+        code = await password(seeded, connection, "erp", made.body["secret"])
+        assert code is ResponseCode.SUCCESS
+        number = made.body["application"]["application_id"]
+        revoked = await live.ask("DELETE", f"/v1/applications/{number}", key=live.operator)
+        assert revoked.status < 300, revoked.body
+        assert await lapsed(seeded, connection)
+
+
+async def test_a_login_that_lapsed_reads_nothing_hidden(live: Live, seeded: Peer) -> None:
+    async with seeded.connection() as connection:
+        assert await log_in(seeded, connection, by_key()) is ResponseCode.SUCCESS
+        body = ResolutionRequest(ADMIN_HANDLE, (301,)).build()
+        await change_key(live, 300, None)
+        async with asyncio.timeout(60):
+            while True:
+                secret = seeded.message(OpCode.RESOLUTION, body, flags=0)
+                answer = await connection.send(secret.build())
+                if answer.response_code != ResponseCode.SUCCESS:
+                    break
+                await asyncio.sleep(0.05)
+        assert answer.response_code == ResponseCode.VALUES_NOT_FOUND
 
 
 @pytest.mark.skipif(sm2.library() is None, reason="gmssl-pyx has no wheel for this machine")

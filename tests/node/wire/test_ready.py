@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from metrics.journal.entry import Outcome, Surface, records_of
 from node.wire import ready
-from node.wire.call import Line
+from node.wire.call import Line, Login, Proven
 from node.wire.noting import Noting
 from node.wire.ready import Ready
 from registry.access.actor import console
@@ -22,6 +23,7 @@ from tests.node.wire.peer import STOCK, Peer, url
 
 HANDLE = "88.118.8/P000007"
 LINE = Line("127.0.0.1")
+LOGIN = Login(Proven(console()), datetime.now(UTC))
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ async def test_what_takes_the_ordinary_way(live: Live, warm: Peer, flags: int) -
     assert made.answer(plain.build(), LINE) is not None
     for octets in (plain.build()[:-1], plain.build() + b"\0", plain.build()[:40], b""):
         assert made.answer(octets, LINE) is None
-    assert made.answer(plain.build(), Line("127.0.0.1", actor=console())) is None
+    assert made.answer(plain.build(), Line("127.0.0.1", login=LOGIN)) is None
 
 
 async def test_no_answer_is_older_than_the_change(live: Live, warm: Peer) -> None:

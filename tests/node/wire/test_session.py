@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from node.wire.exchange import EACH, MAX_EACH, MINUTE
 from resolver.wire import cipher
@@ -30,10 +30,20 @@ from resolver.wire.octets import Reader, octets, text, u32
 from resolver.wire.site import WireSite
 from tests.node.handle_json.peer import ADMIN_HANDLE
 from tests.node.live import Live
-from tests.node.wire.peer import RSA_KEY, STOCK, Peer, by_key, url
+from tests.node.wire.peer import (
+    RSA_KEY,
+    STOCK,
+    Peer,
+    by_key,
+    by_secret,
+    change_key,
+    public_key,
+    url,
+)
 from tests.resolver.wire.recorded import EXCHANGES
 
 _SPARE = b"\0\0"
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @dataclass
@@ -242,6 +252,58 @@ async def test_macs(seeded: Peer) -> None:
     other = Session(seeded, session.number + 1, session.key, 90)
     unknown = other.message(OpCode.LIST_HANDLES, body)
     assert await code(seeded, unknown) is ResponseCode.SESSION_TIMEOUT
+
+
+async def test_macs_that_cover_no_number(seeded: Peer) -> None:
+    """Up to version 2.4, whose clients count nothing: what came comes once all the same."""
+    session = await set_up(seeded)
+    await prove(session)
+    for name in ("a", "b"):
+        message = old(session, name, 0)
+        assert await code(seeded, message) is ResponseCode.SUCCESS
+        for counter in (0, 1, 2**32 - 1):
+            again = old(session, name, counter)
+            assert again.body == message.body
+            assert await code(seeded, again) is ResponseCode.SESSION_MESSAGE_REJECTED
+    other = await set_up(seeded)
+    assert await code(seeded, old(other, "c", 0)) is ResponseCode.AUTHENTICATION_NEEDED
+
+
+def old(session: Session, name: str, counter: int) -> Message:
+    body = Values(f"88.118.9/{name}", (url(),)).build()
+    message = session.peer.message(OpCode.CREATE_HANDLE, body, session=session.number)
+    envelope = msgspec.structs.replace(message.envelope, minor=4, suggested=4)
+    message = msgspec.structs.replace(message, envelope=envelope)
+    credential = cipher.mac_of(session.key, message, counter)
+    return msgspec.structs.replace(message, credential=credential.build())
+
+
+async def test_so_many_macs_are_remembered(
+    live: Live, seeded: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await set_up(seeded)
+    await prove(session)
+    monkeypatch.setattr("registry.handshake.handshakes.MAX_MACS", 2)
+    for name, expected in (("a", 1), ("b", 1), ("c", ResponseCode.SESSION_MESSAGE_REJECTED)):
+        assert await code(seeded, old(session, name, 0)) == expected
+    async with live.node.wiring.database.connection() as connection:
+        ended = await session.ask(OpCode.SESSION_TERMINATE, Text("/").build())
+        assert ended.response_code == ResponseCode.SUCCESS
+        assert await connection.fetchval("SELECT count(*) FROM wire_session_mac") == 0
+
+
+@pytest.mark.parametrize("key", ["another", None])
+async def test_a_session_outlives_no_key(live: Live, seeded: Peer, key: str | None) -> None:
+    session = await set_up(seeded)
+    await prove(session)
+    listing = Text("0.NA/88.118.9").build()
+    assert (await session.ask(OpCode.LIST_HANDLES, listing)).response_code == ResponseCode.SUCCESS
+    await change_key(live, 300, None if key is None else public_key(OTHER_KEY))
+    refused = await session.ask(OpCode.LIST_HANDLES, listing)
+    assert refused.response_code == ResponseCode.AUTHENTICATION_NEEDED
+    answer = session.peer.proof(refused, by_key(OTHER_KEY) if key else by_secret())
+    done = await session.ask(OpCode.RESPONSE_TO_CHALLENGE, answer.body)
+    assert done.response_code == ResponseCode.SUCCESS
 
 
 async def code(peer: Peer, message: Message) -> ResponseCode:
