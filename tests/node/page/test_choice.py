@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from node.page.choice import (
     MAX_CANDIDATES,
@@ -125,6 +127,16 @@ LAUGHS = (
 def test_what_is_not_taken(text: str) -> None:
     with pytest.raises(NoLocations):
         read(text)
+
+
+@given(st.text(max_size=300) | st.text("<>/ ='\"&;!location href[]?").map("<locations>{}".format))
+def test_whatever_is_written(text: str) -> None:
+    """Ends in places or in a refusal."""
+    try:
+        found = read(text)
+    except NoLocations:
+        return
+    found.of(Wanted([("id", "1")], "cn"), lambda: 0.5)
 
 
 def value(index: int, type_: str, text: str) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 
@@ -83,15 +84,41 @@ async def test_a_session(made: Handshakes) -> None:
     session = await made.session(number)
     assert session is not None
     assert (session.key, session.identity) == (b"k" * 32, None)
-    await made.identify(number, Reference("88.118.8/ADMIN:x", 300))
+    await made.identify(number, Reference("88.118.8/ADMIN:x", 300), b"mark")
     session = await made.session(number)
     assert session is not None
     assert session.identity == Reference("88.118.8/ADMIN:x", 300)
+    assert session.proof == b"mark"
     assert await made.use(number, 1)
     assert not await made.use(number, 1)
     await made.end(number)
     assert await made.session(number) is None
     assert not await made.use(number, 2)
+
+
+async def test_a_session_whose_key_comes_later(made: Handshakes) -> None:
+    number = await made.begin("192.0.2.1", b"", 60)
+    waiting = await made.session(number)
+    assert waiting is not None
+    assert waiting.key == b""
+    keys = [bytes([n]) * 32 for n in range(8)]
+    taken = await asyncio.gather(*(made.take_key(number, key) for key in keys))
+    assert sum(taken) == 1
+    session = await made.session(number)
+    assert session is not None
+    assert session.key == keys[taken.index(True)]
+    assert not await made.take_key(number, keys[0])
+    assert not await made.take_key(number + 1, keys[0])
+
+
+async def test_macs_are_used_once(made: Handshakes) -> None:
+    number, other = [await made.begin("192.0.2.1", bytes(32), 60) for _ in range(2)]
+    used = await asyncio.gather(*(made.use_mac(number, b"m" * 32) for _ in range(4)))
+    assert sum(used) == 1
+    assert await made.use_mac(number, b"n" * 32)
+    assert await made.use_mac(other, b"m" * 32)
+    await made.end(number)
+    assert not await made.use_mac(number, b"o" * 32)
 
 
 async def test_what_has_expired_is_forgotten(made: Handshakes, database: Database) -> None:
