@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from node.page.location import Location
+from resolver.location import Location
 
 CONTENT_TYPE = "application/linkset+json"
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from node.page.choice import all_locations
-from node.page.location import choose, is_web
 from node.page.words import WORDS
 from registry.record.value import Value
+from resolver.choice import all_locations
+from resolver.location import choose, is_web
 from resolver.query import Answer
 
 BEIJING = timezone(timedelta(hours=8))

@@ -24,11 +24,9 @@ from node.http.problem import status_of
 from node.http.staleness import staleness
 from node.page import sheet
 from node.page.accept import FORMS, best_language, best_type, languages
-from node.page.choice import Wanted, all_locations, choice_of
 from node.page.code_image import PNG, SVG, Symbology, drawn
 from node.page.linkset import CONTENT_TYPE as LINKSET
 from node.page.linkset import linkset
-from node.page.location import choose, locations
 from node.page.words import LANGUAGES
 from node.v1.operation import JSON
 from node.v1.resolution import Sent, check
@@ -39,6 +37,8 @@ from registry.errors import BiaoshiError, InvalidInput, NotFound
 from registry.identifier import Identifier, System, from_url_path, to_url_path
 from registry.record.value import Value, decode
 from registry.spelling import Recognised, recognise
+from resolver.choice import Wanted, all_locations, choice_of
+from resolver.location import choose, locations
 from resolver.query import Answer, Query
 
 SURFACE = "page"

@@ -2,7 +2,7 @@
 
 | type | of which values | what it says |
 |---|---|---|
-| URI (RFC 7553) | URL and its subtypes | priority by position, the URL |
+| URI (RFC 7553) | 10320/loc, URL and its subtypes | priority by position, weight, the URL |
 | NAPTR (RFC 3403) | the same | flag U, service HDL+<type of the value>, `!^.*$!<URL>!` |
 | TXT (RFC 1464) | all | `type=data` |
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import dns.name
 import dns.rdata
@@ -27,18 +27,26 @@ from dns.rdtypes.ANY.URI import URI
 from dns.rdtypes.IN.NAPTR import NAPTR
 
 from registry.record.value import DEFAULT_TTL, Value
+from resolver.choice import TYPE, choice_of
 
 MAX_STRING: Final = 255  # octets of one text in a record
 MAX_ROOM: Final = 60_000  # octets of all records of one answer
 SERVICE: Final = "HDL+"
-_ORDER, _WEIGHT = 100, 1
+_ORDER = 100  # of all: what comes first is told by the preference
+_ONLY, _THOUSAND = 1, 1000  # weights
 _OVERHEAD = 12  # octets of a record besides its data: a pointer to its name, type, class, ttl, size
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}:[!-~]+")
 _DELIMITERS = "!|~^@,;"
-_FAR = 0xFFFF
 # The library leaves these without types.
 _uri: Callable[..., dns.rdata.Rdata] = URI
 _naptr: Callable[..., dns.rdata.Rdata] = NAPTR
+
+
+class _Place(NamedTuple):
+    priority: int
+    weight: int
+    type: str
+    url: str
 
 
 def rrset_of(
@@ -55,15 +63,16 @@ def rrset_of(
 
 
 def _uris(values: Sequence[Value]) -> Iterable[dns.rdata.Rdata]:
-    for place, (_, url) in enumerate(_urls(values), 1):
-        yield _uri(IN, RdataType.URI, min(place, _FAR), _WEIGHT, url.encode())
+    for place in _places(values):
+        yield _uri(IN, RdataType.URI, place.priority, place.weight, place.url.encode())
 
 
 def _naptrs(values: Sequence[Value]) -> Iterable[dns.rdata.Rdata]:
-    for place, (type_, url) in enumerate(_urls(values), 1):
-        service, regexp = f"{SERVICE}{type_}".encode(), _substitution(url).encode()
+    ordered = sorted(_places(values), key=lambda place: (place.priority, -place.weight))
+    for preference, place in enumerate(ordered, 1):
+        service = f"{SERVICE}{place.type}".encode()
+        regexp = _substitution(place.url).encode()
         if max(len(service), len(regexp)) <= MAX_STRING:
-            preference = min(place, _FAR)
             yield _naptr(
                 IN, RdataType.NAPTR, _ORDER, preference, b"U", service, regexp, dns.name.root
             )
@@ -83,6 +92,26 @@ MAKERS: Mapping[RdataType, Callable[[Sequence[Value]], Iterable[dns.rdata.Rdata]
     RdataType.URI: _uris,
     RdataType.TXT: _txts,
 }
+
+
+def _places(values: Sequence[Value]) -> Iterable[_Place]:
+    """Where a record leads: one of the places of its 10320/loc value, if it has one, by weight;
+    then its URLs, one after the other."""
+    choice = choice_of(values)
+    candidates = choice.candidates if choice else ()
+    heaviest = max((one.weight for one in candidates), default=0.0)
+    for one in candidates:
+        yield _Place(1, _weight(one.weight, heaviest), TYPE, one.href)
+    for number, (type_, url) in enumerate(_urls(values), 2 if candidates else 1):
+        yield _Place(number, _ONLY, type_, url)
+
+
+def _weight(weight: float, heaviest: float) -> int:
+    """As a whole number of thousandths of the heaviest; 0 is for those that have none (RFC 7553
+    §5.2), unless all have none."""
+    if heaviest == 0:
+        return _ONLY
+    return max(1, round(_THOUSAND * weight / heaviest)) if weight else 0
 
 
 def _urls(values: Sequence[Value]) -> Iterable[tuple[str, str]]:

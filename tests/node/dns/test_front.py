@@ -14,6 +14,7 @@ from dns.rcode import Rcode
 from metrics.journal.client import shown_address
 from metrics.journal.entry import Flag, Kind, Outcome, Surface, records_of
 from node.dns.surface import dns_front
+from node.settings import Settings
 from registry.identifier import Identifier
 from resolver.front.name import name_of
 from tests.node.dns.conftest import ZONE, Client, denial
@@ -52,6 +53,17 @@ async def test_both_families_and_both_protocols(clients: list[Client], sn1: str)
         query = dns.message.make_query(f"{sn1}.{ZONE}", "TXT")
         for tcp in (False, True):
             assert len((await client.send(query, tcp=tcp)).answer[0]) == 3
+
+
+async def test_one_listener_for_both_families(live: Live, settings: Settings, sn1: str) -> None:
+    both = msgspec.structs.replace(settings, dns_listen=("[::]:0",))
+    async with dns_front(replace(live.node.wiring, settings=both)) as ((_, port),):
+        query = dns.message.make_query(f"{sn1}.{ZONE}", "TXT")
+        for host in ("127.0.0.1", "::1"):
+            for tcp in (False, True):
+                assert len((await Client(host, port).send(query, tcp=tcp)).answer[0]) == 3
+    addresses = {row[4] for row in await journalled(live, 4)}
+    assert addresses == {"127.0.0.1", "::1"}  # not ::ffff:127.0.0.1
 
 
 async def test_other_names_of_the_same(client: Client, sn1: str, under: str) -> None:

@@ -13,8 +13,8 @@ from node.page import sheet
 from node.page.accept import best_language, best_type
 from node.page.code_image import Symbology, _png, drawn
 from node.page.linkset import linkset
-from node.page.location import Location, choose, is_web, locations
 from registry.record.value import Data, Value
+from resolver.location import Location, choose, is_web, locations
 
 FORMS = ("application/json", "text/html", "application/linkset+json")
 SCHEMA = json.loads(Path(__file__).with_name("linkset.schema.json").read_text("utf-8"))

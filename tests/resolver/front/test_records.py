@@ -53,6 +53,33 @@ def test_naptr() -> None:
     ]
 
 
+def test_places_to_choose_from() -> None:
+    """Weights are those of the record's 10320/loc value, which goes before its URLs."""
+    choice = """<locations>
+      <location href="https://a.example/" weight="0.5"/><location href="https://b.example/"/>
+      <location href="https://c.example/" weight="0"/><location href="javascript:x"/>
+    </locations>"""
+    values = (value(1, "URL", "https://example.com/1"), value(2, "10320/loc", choice))
+    assert told(RdataType.URI, *values) == [
+        '1 0 "https://c.example/"',
+        '1 1000 "https://b.example/"',
+        '1 500 "https://a.example/"',
+        '2 1 "https://example.com/1"',
+    ]
+    assert told(RdataType.NAPTR, *values) == [
+        '100 1 "U" "HDL+10320/LOC" "!^.*$!https://b.example/!" .',
+        '100 2 "U" "HDL+10320/LOC" "!^.*$!https://a.example/!" .',
+        '100 3 "U" "HDL+10320/LOC" "!^.*$!https://c.example/!" .',
+        '100 4 "U" "HDL+URL" "!^.*$!https://example.com/1!" .',
+    ]
+    weightless = value(
+        1, "10320/loc", '<locations><location href="http://a/" weight="0"/></locations>'
+    )
+    assert told(RdataType.URI, weightless) == ['1 1 "http://a/"']
+    broken = value(1, "10320/loc", "<locations>")
+    assert told(RdataType.URI, broken) == []
+
+
 def test_naptr_of_every_delimiter() -> None:
     (one,) = told(RdataType.NAPTR, value(1, "URL", "x:!|~^@,;"))
     assert one == r'100 1 "U" "HDL+URL" "!^.*$!x:\\!|~^@,;!" .'

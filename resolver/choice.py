@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.parsers import expat
 
-from node.page.location import Location, is_web, locations
 from registry.record.value import Value
+from resolver.location import Location, is_web, locations
 
 TYPE = "10320/LOC"
 DEFAULT = ("locatt", "country", "weighted")

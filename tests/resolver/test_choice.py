@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.page.choice import (
+from registry.record.value import Data, Value
+from resolver.choice import (
     MAX_CANDIDATES,
     MAX_OCTETS,
     Candidate,
@@ -17,7 +18,6 @@ from node.page.choice import (
     choice_of,
     read,
 )
-from registry.record.value import Data, Value
 
 PLACES = """<?xml version="1.0"?>
 <locations{chooseby}>
