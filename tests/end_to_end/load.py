@@ -26,6 +26,7 @@ class Load:
     served: Served
     holder: Holder
     label: str
+    connections: tuple[int, int] = (SINGLES, LISTERS)
     singles: set[str] = field(default_factory=set)
     lists: list[tuple[str, ...]] = field(default_factory=list)
     acknowledged: set[str] = field(default_factory=set)
@@ -36,8 +37,9 @@ class Load:
     async def begin(self) -> None:
         """Start sending; return when something has been acknowledged."""
         numbers = itertools.count()
-        workers: list[Awaitable[None]] = [self._put_singles(numbers) for _ in range(SINGLES)]
-        workers += [self._post_lists(numbers) for _ in range(LISTERS)]
+        singles, listers = self.connections
+        workers: list[Awaitable[None]] = [self._put_singles(numbers) for _ in range(singles)]
+        workers += [self._post_lists(numbers) for _ in range(listers)]
         self._running = [asyncio.ensure_future(worker) for worker in workers]
         await self._began.wait()
 

@@ -17,9 +17,13 @@ from metrics.closing.audit import audit
 from metrics.counting.day import day_of
 from metrics.counting.reason import Reason
 from registry.database import connect
+from tests.end_to_end.load import Load, assert_kept
+from tests.end_to_end.logged import Proof, keys, logging, proof, witness
 from tests.end_to_end.office import Holder, Office
 from tests.end_to_end.served import Served, eventually
 from tests.end_to_end.test_workers import MANY, kill
+
+__all__ = ["keys", "logging", "proof", "witness"]
 
 CLIENTS = 8
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) client-{}"  # a client of its own, so nothing repeats
@@ -73,14 +77,17 @@ class Askers:
                 await asyncio.sleep(0.005)
 
 
-@pytest.fixture
-async def askers(serving, settings, holder: Holder) -> Askers:
-    served = await serving(**MANY)
+async def asking(served: Served, holder: Holder) -> Askers:
     handle = f"{holder.prefix}/KNOWN"
     body = {"values": [{"index": 1, "type": "URL", "data": "https://e/1"}]}
     known = await served.ask("PUT", f"/v1/identifiers/{handle}", key=holder.key, json=body)
     assert known.status == 201, known.body
     return Askers(served, handle)
+
+
+@pytest.fixture
+async def askers(serving, holder: Holder) -> Askers:
+    return await asking(await serving(**MANY), holder)
 
 
 async def _number(office: Office, query: str) -> int:
@@ -136,5 +143,16 @@ async def test_what_was_answered_is_counted_once(
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-async def test_two_hundred_kills(askers: Askers, office: Office) -> None:
-    await _killed(askers, office, 200)
+async def test_two_hundred_kills(
+    serving, holder: Holder, office: Office, logging: dict[str, object], proof: Proof
+) -> None:
+    """While identifiers are registered into a certified log, which has all of them in the end."""
+    served: Served = await serving(**MANY, **logging)
+    load = Load(served, holder, "L", connections=(2, 0))
+    await load.begin()
+    try:
+        await _killed(await asking(served, holder), office, 200)
+    finally:
+        await load.end()
+    await assert_kept(load, office)
+    print(f"acknowledged {len(load.acknowledged)}, leaves {await proof.holds(served)}")

@@ -19,9 +19,12 @@ from node import foundation
 from node.settings import load as load_settings
 from tests.end_to_end import test_kill
 from tests.end_to_end.load import assert_counted
+from tests.end_to_end.logged import keys, logging, proof, witness
 from tests.end_to_end.office import Holder, Office
 from tests.end_to_end.served import Served, environment, eventually
 from tests.end_to_end.test_kill import kill_server, office_of
+
+__all__ = ["keys", "logging", "proof", "witness"]
 
 LEASE = 0.5
 SECONDS = 120.0  # that a job may take after the last kill
@@ -103,9 +106,11 @@ async def test_jobs_survive_their_killed_node(serving, holder, office, chance):
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-async def test_jobs_survive_thirty_kills(serving, holder, office, chance):
-    served: Served = await serving(job_lease_seconds=LEASE)
+async def test_jobs_survive_thirty_kills(serving, holder, office, chance, logging, proof):
+    """With a certified log, which has a leaf for each identifier in the end."""
+    served: Served = await serving(job_lease_seconds=LEASE, **logging)
     await kill_nodes(30, served, Work(served, holder, 3_000_000, 300_000), office, chance)
+    print(f"leaves {await proof.holds(served)}")
 
 
 async def kill_nodes(

@@ -25,8 +25,11 @@ from node.settings import load as load_settings
 from registry.database import connect
 from registry.sealing import SealingKey
 from tests.end_to_end.load import Load, assert_answers, assert_counted, assert_kept
+from tests.end_to_end.logged import keys, logging, proof, witness
 from tests.end_to_end.office import SECONDARY, Holder, Office
 from tests.end_to_end.served import Served, environment
+
+__all__ = ["keys", "logging", "proof", "witness"]
 
 SAMPLE = 20
 
@@ -40,18 +43,20 @@ def chance() -> random.Random:
 
 
 async def test_a_killed_node_keeps_what_it_acknowledged(serving, holder, office, chance):
-    await kill_nodes(3, serving, holder, office, chance)
+    await kill_nodes(3, await serving(), holder, office, chance)
 
 
 @pytest.mark.soak
 async def test_a_node_killed_twenty_times_keeps_what_it_acknowledged(
-    serving, holder, office, chance
+    serving, holder, office, chance, logging, proof
 ):
-    await kill_nodes(20, serving, holder, office, chance)
+    """With a certified log, which has a leaf for each identifier in the end."""
+    served: Served = await serving(**logging)
+    await kill_nodes(20, served, holder, office, chance)
+    print(f"leaves {await proof.holds(served)}")
 
 
-async def kill_nodes(rounds, serving, holder, office: Office, chance: random.Random) -> None:
-    served: Served = await serving()
+async def kill_nodes(rounds, served: Served, holder, office: Office, chance: random.Random) -> None:
     for number in range(rounds):
         load = Load(served, holder, f"k{number}")
         await load.begin()

@@ -8,7 +8,7 @@ import json
 import os
 import random
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,11 @@ import pytest
 from yarl import URL
 
 from tests.end_to_end.load import assert_counted
+from tests.end_to_end.logged import Proof, keys, logging, proof, witness
 from tests.end_to_end.office import Holder, Office
 from tests.end_to_end.served import Served, eventually
+
+__all__ = ["keys", "logging", "proof", "witness"]
 
 LINES = 25_000
 BLOCK = 500  # lines sent at a time
@@ -133,26 +136,34 @@ class Load:
 async def test_a_node_killed_in_a_stream_leaves_what_sending_again_completes(
     serving: Any, streaming: Any, office: Office, holder: Holder, chance: random.Random
 ) -> None:
-    await kill_streams(3, serving, streaming, office, holder, chance)
+    await kill_streams(3, await serving(), streaming, office, holder, chance)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 async def test_a_node_killed_thirty_times_in_streams(
-    serving: Any, streaming: Any, office: Office, holder: Holder, chance: random.Random
+    serving: Any,
+    streaming: Any,
+    office: Office,
+    holder: Holder,
+    chance: random.Random,
+    logging: dict[str, object],
+    proof: Proof,
 ) -> None:
-    await kill_streams(30, serving, streaming, office, holder, chance)
+    """With a certified log, which has a leaf for each of them in the end."""
+    served = await serving(**logging)
+    await kill_streams(30, served, streaming, office, holder, chance)
+    print(f"leaves {await proof.holds(served)}")
 
 
 async def kill_streams(
     rounds: int,
-    serving: Callable[[], Awaitable[Served]],
+    served: Served,
     streaming: Callable[[Served], Streaming],
     office: Office,
     holder: Holder,
     chance: random.Random,
 ) -> None:
-    served = await serving()
     for number in range(rounds):
         load = Load(holder, f"K{number}")
         known = 0
