@@ -7,6 +7,10 @@ that are alive, so records are judged in the order of their times, across all of
 beyond the end of the open day. A writer that has been silent for a while is not waited for. What it
 brings later is late: as long as its day is open, the day is summed up anew; after that it is listed
 as late and does not count.
+
+However much comes late at once, as from a host that was cut off for days, a round holds about as
+many records as any other: those of closed days are taken some at a time, and where the open day is
+summed up anew, it is read piece by piece.
 """
 
 from __future__ import annotations
@@ -77,41 +81,64 @@ class Counter:
         await self._fence(tx)
         state = await store.lock_state(tx)
         now, writers = await store.writers(tx, self._patience)
-        until = await self._reach(tx, state, now, writers)
+        until = self._reach(state, now, writers)
         if until <= state.counted_until:
             return Round(0, state.counted_until)
         counted = {one.writer: one.counted for one in writers}
+        late = await self._take_late(tx, state, counted) or await self._take_in(tx, state, counted)
+        if late:
+            return late
+        # Records of one moment can't be parted.
+        until = await store.waiting(tx, state.counted_until, until, self._most)
         taken = _take(await store.uncounted(tx, until), counted, until)
-        start = start_of(state.open_day)
-        times = taken.records["time"]
-        anew = bool(((times >= start) & (times < state.counted_until)).any())
         await store.move(tx, until, taken.positions)
-        if anew:
-            self._lead = None
-            await self._sum_anew(tx, state, until)
-        else:
-            await self._add(tx, state, until, taken.records)
-        return Round(len(taken.records), until, anew)
+        await self._add(tx, state, until, taken.records)
+        return Round(len(taken.records), until)
 
-    async def _reach(self, tx: Connection, state: State, now: int, writers: list[Writer]) -> int:
-        """The time up to which this round counts."""
+    def _reach(self, state: State, now: int, writers: list[Writer]) -> int:
+        """The time up to which can be counted."""
         marks = [one.watermark for one in writers if one.live]
-        until = min([now - self._margin, end_of(state.open_day), *marks])
-        if until <= state.counted_until:
-            return until
-        # Records of one moment, and those that come late, can't be parted.
-        return await store.waiting(tx, state.counted_until, until, self._most)
+        return min([now - self._margin, end_of(state.open_day), *marks])
+
+    async def _take_late(
+        self, tx: Connection, state: State, counted: dict[int, int]
+    ) -> Round | None:
+        """List some records of closed days as late; None where there are none."""
+        start = start_of(state.open_day)
+        taken = _take(await store.uncounted(tx, start, self._most), counted, start)
+        if not len(taken.records):
+            return None
+        await store.move(tx, state.counted_until, taken.positions)
+        await self._sum_up(tx, state, NOTHING, taken.records)
+        return Round(len(taken.records), state.counted_until)
+
+    async def _take_in(self, tx: Connection, state: State, counted: dict[int, int]) -> Round | None:
+        """Sum the open day up anew with what came late to it; None where nothing did."""
+        positions = await store.ends_before(tx, state.counted_until)
+        for piece in await store.across(tx, state.counted_until):
+            if piece.writer in counted:
+                positions |= _take([piece], counted, state.counted_until).positions
+        found = sum(end - counted[writer] for writer, end in positions.items())
+        if not found:
+            return None
+        await store.move(tx, state.counted_until, positions)
+        self._lead = None
+        await self._sum_anew(tx, state, state.counted_until)
+        return Round(found, state.counted_until, summed_anew=True)
 
     async def _add(self, tx: Connection, state: State, until: int, records: Records) -> None:
         lead = await self._lead_of(tx, state)
         self._lead = None  # until this is committed
-        start = start_of(state.open_day)
         if len(records):
-            owners = await self._owners.covering(tx, records)
-            sums, resolved = await asyncio.to_thread(_summed, lead, records, owners, start)
-            await store.add(tx, state.open_day, sums)
-            await store.add_resolved(tx, state.open_day, *resolved)
-        self._lead = (until, tail(lead, records, until, start))
+            await self._sum_up(tx, state, lead, records)
+        self._lead = (until, tail(lead, records, until, start_of(state.open_day)))
+
+    async def _sum_up(self, tx: Connection, state: State, lead: Records, records: Records) -> None:
+        owners = await self._owners.covering(tx, records)
+        start = start_of(state.open_day)
+        sums, resolved = await asyncio.to_thread(_summed, lead, records, owners, start)
+        await store.add(tx, state.open_day, sums)
+        await store.add_resolved(tx, state.open_day, *resolved)
 
     async def _lead_of(self, tx: Connection, state: State) -> Records:
         """The last 30 seconds before this round."""
@@ -133,7 +160,7 @@ class Counter:
     async def _sum_anew(self, tx: Connection, state: State, until: int) -> None:
         """Make the open day's sums from its records, since some came late."""
         part = Part(await store.closed_positions(tx, state.yesterday), await store.positions(tx))
-        recount = Recount(tx, self._owners, state.open_day, part)
+        recount = Recount(tx, self._owners, state.open_day, part, most=self._most)
         sums = await recount.sums(until)
         await store.clear(tx, state.open_day)
         await store.add(tx, state.open_day, sums)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
 
 import numpy as np
@@ -18,16 +19,30 @@ from registry.database import Connection
 ONE_DAY = timedelta(days=1)
 
 
-class Recount:
-    """Of one day, an hour at a time, so that memory holds an hour's records and no more."""
+MOST = 2_000_000  # records at a time, more or less
+LATE_PIECES = 20  # at a time
 
-    def __init__(self, connection: Connection, owners: OwnerTable, day: date, part: Part) -> None:
+
+class Recount:
+    """Of one day, an hour at a time, or less of it where it has very many records: so memory holds
+    no more than so many, however many come late."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        owners: OwnerTable,
+        day: date,
+        part: Part,
+        *,
+        most: int = MOST,
+    ) -> None:
         """`part` says which records are the day's: those between the close before it and its own,
         or those counted so far."""
         self._connection = connection
         self._owners = owners
         self._day = day
         self._part = part
+        self._most = most
         self._resolved: set[tuple[int, int]] = set()
 
     @property
@@ -41,10 +56,10 @@ class Recount:
         start = start_of(self._day)
         until = end_of(self._day) if until is None else until
         sums = Sums()
-        await self._take(sums, NOTHING, await self._late(start))
+        async for late in self._late(start):
+            await self._take(sums, NOTHING, late)
         lead = await before_day(self._connection, self._day, start - WINDOW)
-        for begin in range(start, until, HOUR):
-            end = min(begin + HOUR, until)
+        async for begin, end in self._stretches(start, until):
             records = await self._between(begin, end)
             await self._take(sums, lead, records)
             lead = tail(lead, records, end, start)
@@ -64,11 +79,24 @@ class Recount:
         within = [one[(one["time"] >= begin) & (one["time"] < end)] for one in found]
         return np.concatenate([NOTHING, *within])
 
-    async def _late(self, start: int) -> Records:
-        """Those records of the part that are older than the day."""
-        pieces = await store.late_pieces(self._connection, self._part, start)
-        found = self._part.select(pieces)
-        return np.concatenate([NOTHING, *(one[one["time"] < start] for one in found)])
+    async def _stretches(self, start: int, until: int) -> AsyncIterator[tuple[int, int]]:
+        """Times that follow each other, none with too many records."""
+        for begin in range(start, until, HOUR):
+            end = min(begin + HOUR, until)
+            parts = await store.busiest(self._connection, begin, end) // self._most + 1
+            step = -(-(end - begin) // parts)
+            for part in range(begin, end, step):
+                yield part, min(part + step, end)
+
+    async def _late(self, start: int) -> AsyncIterator[Records]:
+        """Those records of the part that are older than the day, some at a time."""
+        after = (0, -1)
+        while pieces := await store.late_pieces(
+            self._connection, self._part, start, after, LATE_PIECES
+        ):
+            found = self._part.select(pieces)
+            yield np.concatenate([NOTHING, *(one[one["time"] < start] for one in found)])
+            after = (pieces[-1].writer, pieces[-1].position)
 
 
 async def part_of(connection: Connection, day: date) -> Part:

@@ -95,18 +95,64 @@ async def waiting(connection: Connection, after: int, until: int, limit: int) ->
     return until if found is None else found
 
 
-async def uncounted(connection: Connection, until: int) -> list[Piece]:
-    """The pieces with records from before a time that have not been counted, in order."""
+async def uncounted(connection: Connection, until: int, limit: int = 10**12) -> list[Piece]:
+    """The pieces with records from before a time that have not been counted, in order: the first of
+    them, which have about `limit` records."""
+    rows = await connection.fetch(
+        """SELECT p.writer_id, p.position, p.count, p.packed, p.records
+             FROM (SELECT p.writer_id, p.position,
+                          sum(p.count) OVER (ORDER BY p.writer_id, p.position) - p.count AS before
+                     FROM journal_writer w JOIN journal_piece p USING (writer_id)
+                    WHERE NOT w.settled AND w.counted < w.shipped
+                      AND p.position + p.count > w.counted
+                      AND p.position > w.counted - $2 AND p.first_time < $1) AS waiting
+             JOIN journal_piece p USING (writer_id, position)
+            WHERE waiting.before < $3
+            ORDER BY p.writer_id, p.position""",
+        until,
+        PIECE_RECORDS,  # what has not been counted is not packed yet, so no piece is larger
+        limit,
+    )
+    return [Piece(*row) for row in rows]
+
+
+async def ends_before(connection: Connection, time: int) -> dict[int, int]:
+    """Of the writers that have uncounted pieces from wholly before a time: where those end."""
+    rows = await connection.fetch(
+        """SELECT p.writer_id, max(p.position + p.count) AS ending
+             FROM journal_writer w JOIN journal_piece p USING (writer_id)
+            WHERE NOT w.settled AND w.counted < w.shipped AND p.position + p.count > w.counted
+              AND p.position > w.counted - $2 AND p.last_time < $1
+            GROUP BY p.writer_id""",
+        time,
+        PIECE_RECORDS,
+    )
+    return {row["writer_id"]: row["ending"] for row in rows}
+
+
+async def across(connection: Connection, time: int) -> list[Piece]:
+    """The uncounted pieces with records from before a time and from after it, one of a writer."""
     rows = await connection.fetch(
         """SELECT p.writer_id, p.position, p.count, p.packed, p.records
              FROM journal_writer w JOIN journal_piece p USING (writer_id)
             WHERE NOT w.settled AND w.counted < w.shipped AND p.position + p.count > w.counted
-              AND p.position > w.counted - $2 AND p.first_time < $1
-            ORDER BY p.writer_id, p.position""",
-        until,
-        PIECE_RECORDS,  # what has not been counted is not packed yet, so no piece is larger
+              AND p.position > w.counted - $2 AND p.first_time < $1 AND p.last_time >= $1""",
+        time,
+        PIECE_RECORDS,
     )
     return [Piece(*row) for row in rows]
+
+
+async def busiest(connection: Connection, after: int, before: int) -> int:
+    """About how many records there are from one time up to another, at the most."""
+    found: int = await connection.fetchval(
+        """SELECT coalesce(sum(count), 0)::bigint FROM journal_piece
+            WHERE last_time >= $1 AND first_time < $2 AND last_time < $3""",
+        after,
+        before,
+        before + HOUR,
+    )
+    return found
 
 
 async def pieces(connection: Connection, after: int, before: int) -> list[Piece]:
@@ -122,19 +168,24 @@ async def pieces(connection: Connection, after: int, before: int) -> list[Piece]
     return [Piece(*row) for row in rows]
 
 
-async def late_pieces(connection: Connection, part: Part, before: int) -> list[Piece]:
-    """The pieces of a part with records from before a time."""
+async def late_pieces(
+    connection: Connection, part: Part, before: int, after: tuple[int, int], limit: int
+) -> list[Piece]:
+    """The pieces of a part with records from before a time, in order: some of those that follow a
+    writer's position."""
     rows = await connection.fetch(
         """SELECT p.writer_id, p.position, p.count, p.packed, p.records
              FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w(writer_id, start, ending)
              JOIN journal_piece p ON p.writer_id = w.writer_id AND p.position < w.ending
                                  AND p.position + p.count > w.start
-            WHERE p.first_time < $4
-            ORDER BY p.writer_id, p.position""",
+            WHERE p.first_time < $4 AND (p.writer_id, p.position) > ($5, $6)
+            ORDER BY p.writer_id, p.position LIMIT $7""",
         list(part.end),
         [part.start.get(writer, 0) for writer in part.end],
         list(part.end.values()),
         before,
+        *after,
+        limit,
     )
     return [Piece(*row) for row in rows]
 
