@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from metrics.journal.entry import RECORD_BYTES
 from metrics.journal.journal import Stretch
-from metrics.journal.segment import ForeignFile, is_blank, read_segment
+from metrics.journal.segment import ForeignFile, is_blank, read_header, read_records
 
 
 class Taken(Exception):
@@ -61,18 +61,17 @@ class Berth:
         return cls(final, lock)
 
     def stretches(self, owner: Owner, start: int) -> Iterator[Stretch]:
-        """What is left in an orphan from a position on. Raises ForeignFile, before it yields
-        anything, where not all of it is the owner's."""
-        found = sorted(
-            (read_segment(path) for path in self.folder.glob("*.journal") if not is_blank(path)),
-            key=lambda one: one[0].position,
-        )
-        for header, _ in found:
+        """What is left in an orphan from a position on, a segment at a time. Raises ForeignFile,
+        before it yields anything, where not all of it is the owner's."""
+        headers = {
+            path: read_header(path) for path in self.folder.glob("*.journal") if not is_blank(path)
+        }
+        for header in headers.values():
             if Owner(header.node, header.writer, header.nonce) != owner:
                 raise ForeignFile(f"{self.folder.name} is not of this writer of this database")
-        for header, records in found:
+        for path, header in sorted(headers.items(), key=lambda one: one[1].position):
             begin = max(start, header.position)
-            left = records[(begin - header.position) * RECORD_BYTES :]
+            left = read_records(path)[(begin - header.position) * RECORD_BYTES :]
             if left:
                 yield Stretch(begin, left)
 

@@ -99,14 +99,20 @@ def is_blank(path: Path) -> bool:
     return not path.read_bytes().strip(b"\0")
 
 
-def read_segment(path: Path) -> tuple[Header, bytes]:
-    """The header of a segment whose writer is gone, and its whole records. Raises ForeignFile."""
-    content = path.read_bytes()
+def read_header(path: Path) -> Header:
+    """The header of a segment whose writer is gone. Raises ForeignFile."""
+    with path.open("rb") as file:
+        line = file.read(HEADER_BYTES)
     try:
-        header = msgspec.json.decode(content[:HEADER_BYTES].rstrip(b"\0"), type=Header)
+        header = msgspec.json.decode(line.rstrip(b"\0"), type=Header)
     except msgspec.DecodeError:
         raise ForeignFile(f"{path} is no segment of a journal") from None
     if header.format != FORMAT:
         raise ForeignFile(f"{path} is of the format {header.format}")
-    body = memoryview(content)[HEADER_BYTES:]
-    return header, bytes(body[: whole_records(body) * RECORD_BYTES])
+    return header
+
+
+def read_records(path: Path) -> bytes:
+    """The whole records of such a segment."""
+    body = memoryview(path.read_bytes())[HEADER_BYTES:]
+    return bytes(body[: whole_records(body) * RECORD_BYTES])

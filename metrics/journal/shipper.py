@@ -123,15 +123,16 @@ class Shipper:
             if known is None:
                 raise ForeignFile(f"the database knows no writer {writer}")
             nonce, start = known
-            owner = Owner(self._node, writer, nonce)
-            left = await asyncio.to_thread(lambda: list(berth.stretches(owner, start)))
+            left = berth.stretches(Owner(self._node, writer, nonce), start)
+            stretch = await asyncio.to_thread(next, left, None)
         except ForeignFile as error:
             self._foreign.add(berth.folder)  # said once, and left alone
             log.error("journal-foreign", folder=berth.folder.name, reason=str(error))
             return False
-        for stretch in left:
+        while stretch is not None:
             for piece in pieces_of(stretch):
                 await self._send(writer, [piece], piece.last_time, ended=False)
+            stretch = await asyncio.to_thread(next, left, None)
         await self._send(writer, [], 0, ended=True)
         return True
 

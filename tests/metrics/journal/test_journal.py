@@ -11,7 +11,7 @@ from metrics.journal import entry
 from metrics.journal.entry import Flag, Outcome, Surface, records_of
 from metrics.journal.journal import Journal
 from metrics.journal.loss import LossCollector
-from metrics.journal.segment import read_segment
+from metrics.journal.segment import read_header, read_records
 from tests.metrics.journal.conftest import ANYONE, Clock
 
 A = b"A" * 16
@@ -64,7 +64,7 @@ def test_it_goes_on_in_the_next_segment(journal: Journal, tmp_path: Path) -> Non
     _note(journal, 25)
     assert journal.position == 25
     assert len(records_of(journal.stretch(3, 25).records)) == 7  # up to the segment's end
-    found = [read_segment(path) for path in sorted(tmp_path.glob("*.journal"))]
+    found = [(read_header(path), read_records(path)) for path in sorted(tmp_path.glob("*.journal"))]
     assert [header.position for header, _ in found] == [0, 10, 20]
     assert [len(records) // 72 for _, records in found] == [10, 10, 5]
 
@@ -74,7 +74,7 @@ def test_a_segment_that_is_ready_is_taken(journal: Journal, tmp_path: Path) -> N
     journal.prepare()
     assert len(list(tmp_path.glob("*.journal"))) == 2
     _note(journal, 9)
-    assert read_segment(tmp_path / "000001.journal")[0].position == 10
+    assert read_header(tmp_path / "000001.journal").position == 10
     assert len(list(tmp_path.glob("*.journal"))) == 2
 
 
@@ -117,7 +117,7 @@ def test_a_torn_record_is_told(journal: Journal, tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[512 + 3 * 72 + 20] ^= 1
     path.write_bytes(content)
-    assert len(read_segment(path)[1]) == 3 * 72
+    assert len(read_records(path)) == 3 * 72
 
 
 WRITER = """
@@ -141,6 +141,6 @@ def test_what_was_noted_survives_the_process(tmp_path: Path) -> None:
     )
     assert killed.returncode == -signal.SIGKILL
     assert killed.stdout == b"noted"
-    _, records = read_segment(tmp_path / "000000.journal")
+    records = read_records(tmp_path / "000000.journal")
     numbers = [int.from_bytes(one.tobytes(), "big") for one in records_of(records)["identifier"]]
     assert numbers == list(range(5000))
