@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 
 from metrics.instruments import Instruments
 from metrics.journal.loss import LossCollector
+from metrics.log.upkeep import UpkeepCollector
 from node import foundation, health, housekeeping
 from node.award import issuing
 from node.bureau import uploading
@@ -242,6 +243,7 @@ def _assemble(
     if sender:
         keeping.append(sender.run)
     if log:
+        instruments.registry.register(UpkeepCollector(log.keeping))
         keeping.append(log.keeping.run)
     if uploads := uploading(settings, kept, session, log):
         keeping.append(uploads.run)

@@ -164,6 +164,21 @@ def _behind(found: dashboard.Dashboard) -> dashboard.Dashboard:
             ("max by (kind) (biaoshi_log_unpublished_items)", "待公布 unpublished: {{kind}}"),
         ),
         graph(
+            "丢失的解析记录 Lost records",
+            (
+                "sum by (instance) (increase(biaoshi_journal_lost_records_total[10m]))",
+                "{{instance}}",
+            ),
+            about="磁盘无空间而未能记录的应答，10 分钟增量，应恒为 0。"
+            "Answers that were not written down for want of disk, in ten minutes: always 0.",
+        ),
+        graph(
+            "认证日志状态 Certified log kept",
+            ("min(biaoshi_log_up)", "1 正常 kept · 0 停止 refused"),
+            about="为 0 时登记照常，叶子等待入册；原因见主守进程的 /readyz。"
+            "At 0 registrations go on and their leaves wait; the keeper's /readyz says why.",
+        ),
+        graph(
             "上报与日结 Uplink and day close",
             ("max(biaoshi_outbox_oldest_seconds)", "最早待上报 oldest filing"),
             ("max(biaoshi_close_overdue_seconds)", "日结逾期 close overdue"),

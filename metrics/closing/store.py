@@ -171,8 +171,9 @@ async def close(
     """Write the close down, and open the next day."""
     await tx.execute(
         """INSERT INTO day_close (day, positions, records, journal_hash, prefixes_new,
-                                  prefixes_total, salt, prefixes_hash)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+                                  prefixes_total, salt, prefixes_hash, identifiers)
+           SELECT $1, $2, $3, $4, $5, $6, $7, $8, count(*)
+             FROM resolved_identifier WHERE first_day = $1""",
         totals.day,
         json.dumps(dict(positions)),
         totals.records,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -160,11 +161,10 @@ class Counter:
     async def _sum_anew(self, tx: Connection, state: State, until: int) -> None:
         """Make the open day's sums from its records, since some came late."""
         part = Part(await store.closed_positions(tx, state.yesterday), await store.positions(tx))
-        recount = Recount(tx, self._owners, state.open_day, part, most=self._most)
-        sums = await recount.sums(until)
         await store.clear(tx, state.open_day)
-        await store.add(tx, state.open_day, sums)
-        await store.add_resolved(tx, state.open_day, *recount.resolved)
+        noted = partial(store.add_resolved, tx, state.open_day)
+        recount = Recount(tx, self._owners, state.open_day, part, most=self._most, noted=noted)
+        await store.add(tx, state.open_day, await recount.sums(until))
 
 
 def _summed(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, timedelta
+from typing import TypeAlias
 
 import numpy as np
 
@@ -22,6 +23,9 @@ ONE_DAY = timedelta(days=1)
 MOST = 2_000_000  # records at a time, more or less
 LATE_PIECES = 20  # at a time
 
+# Told of prefixes and shortened hashes of identifiers that were counted, some at a time.
+Noted: TypeAlias = Callable[[list[int], list[int]], Awaitable[None]]
+
 
 class Recount:
     """Of one day, an hour at a time, or less of it where it has very many records: so memory holds
@@ -35,21 +39,16 @@ class Recount:
         part: Part,
         *,
         most: int = MOST,
+        noted: Noted | None = None,
     ) -> None:
         """`part` says which records are the day's: those between the close before it and its own,
-        or those counted so far."""
+        or those counted so far. `noted` hears which identifiers were counted."""
         self._connection = connection
         self._owners = owners
         self._day = day
         self._part = part
         self._most = most
-        self._resolved: set[tuple[int, int]] = set()
-
-    @property
-    def resolved(self) -> tuple[list[int], list[int]]:
-        """Prefixes and shortened hashes of identifiers that were counted."""
-        pairs = sorted(self._resolved)
-        return [prefix for prefix, _ in pairs], [digest for _, digest in pairs]
+        self._noted = noted
 
     async def sums(self, until: int | None = None) -> Sums:
         """The day's sums, or those up to a time."""
@@ -71,7 +70,8 @@ class Recount:
         owners = await self._owners.covering(self._connection, records)
         reasons = judge(lead, records, owners, start_of(self._day))
         sums.add(records, reasons, start_of(self._day))
-        self._resolved.update(zip(*digests(records, reasons), strict=True))
+        if self._noted is not None:
+            await self._noted(*digests(records, reasons))
 
     async def _between(self, begin: int, end: int) -> Records:
         pieces = await store.pieces(self._connection, begin, end)

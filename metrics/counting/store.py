@@ -248,20 +248,22 @@ async def clear(tx: Connection, day: date) -> None:
     )
     await tx.execute("DELETE FROM resolution_hour WHERE day = $1", day)
     await tx.execute("DELETE FROM resolution_source WHERE day = $1", day)
+    await tx.execute("DELETE FROM resolved_identifier WHERE first_day = $1", day)
 
 
 async def add_resolved(
     tx: Connection, day: date, prefix_ids: Sequence[int], digests: Sequence[int]
 ) -> None:
-    """Note identifiers that were counted, in order, as all who insert there do."""
+    """Note identifiers that were counted, each once a year; in order, as all do who insert."""
     await tx.execute(
-        """INSERT INTO resolved_identifier (prefix_id, digest, first_day)
-           SELECT prefix_id, digest, $1 FROM unnest($2::integer[], $3::bigint[])
-                                             AS found(prefix_id, digest)
+        """INSERT INTO resolved_identifier (year, prefix_id, digest, first_day)
+           SELECT $4, prefix_id, digest, $1 FROM unnest($2::integer[], $3::bigint[])
+                                                 AS found(prefix_id, digest)
            ON CONFLICT DO NOTHING""",
         day,
         prefix_ids,
         digests,
+        day.year,
     )
 
 

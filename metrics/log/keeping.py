@@ -52,10 +52,23 @@ class LogKeeping:
         self._begun = False
         self._thinned: datetime | None = None
         self.trouble: str | None = None  # why no log is kept at present
+        self._running = False
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the log is being kept; None while this process is not the keeper."""
+        return self.trouble is None if self._running else None
 
     async def run(self) -> None:
         """Until cancelled. What a log must not survive stops it, not the node: registrations go on
         and their leaves wait."""
+        self._running = True
+        try:
+            await self._run()
+        finally:
+            self._running, self.trouble = False, None
+
+    async def _run(self) -> None:
         while True:
             try:
                 await self.round()

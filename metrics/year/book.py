@@ -126,7 +126,7 @@ class YearBook:
             counted=counted(requests),
             unrelated=counted(requests) - related,
             daily_mean=_mean(counted(requests), length),
-            identifiers=await store.first_resolved(tx, start, end),
+            identifiers=await store.identifiers(tx, start, end),
         )
 
 

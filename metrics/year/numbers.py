@@ -39,7 +39,8 @@ class Registrations(msgspec.Struct, frozen=True, kw_only=True):
     """`gross` counts each identifier in the year of its first registration. `deleted` are those of
     the gross that were withdrawn by the year's end, `deleted_all` also older ones. `related` are
     those of the gross by related parties, marked so on any day of the year. `resolved` are those of
-    the gross that were counted at least once; null where they were not looked through."""
+    the gross of which at least one request was counted in the year, after all exclusions, each once
+    (年内新增标识中，年内至少有一次解析计入的个数); null where they were not looked through."""
 
     gross: int
     deleted: int
@@ -57,8 +58,9 @@ class Registrations(msgspec.Struct, frozen=True, kw_only=True):
 
 class Resolutions(msgspec.Struct, frozen=True, kw_only=True):
     """received − all links = counted. `answered` sums up the national 单日解析成功响应量, in which
-    robots and repeats are. `unrelated` is counted without the prefixes of related parties,
-    `identifiers` how many different ones were counted for the first time ever."""
+    robots and repeats are. `unrelated` is counted without the prefixes of related parties.
+    `identifiers` are the different identifiers of which at least one request was counted in the
+    year, whenever they were registered, each once (年内有解析计入的不同标识的个数)."""
 
     received: int
     chain: list[Link]

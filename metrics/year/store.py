@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,6 +10,8 @@ from metrics.counting.reason import ANSWERED, Reason
 from metrics.year.numbers import Day, Network
 from registry.database import Connection
 from registry.record.registration import Method
+
+AT_ONCE = 20_000  # identifiers that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,11 @@ async def days(connection: Connection, start: date, end: date) -> list[Day]:
     return [Day(*row) for row in rows]
 
 
-async def first_resolved(connection: Connection, start: date, end: date) -> int:
-    """How many identifiers were counted for the first time."""
+async def identifiers(connection: Connection, start: date, end: date) -> int:
+    """How many different identifiers were counted. The days are a year's, from its first on."""
     found: int = await connection.fetchval(
-        """SELECT count(*) FROM resolved_identifier
-            WHERE first_day >= $1 AND first_day < $2""",
+        """SELECT coalesce(sum(identifiers), 0)::bigint FROM day_close
+            WHERE day >= $1 AND day < $2""",
         start,
         end,
     )
@@ -171,9 +173,11 @@ async def concentrated(connection: Connection, start: date, end: date) -> list[t
     return [(row["day"], 100 * row["most"] // row["counted"]) for row in rows]
 
 
-async def registered(tx: Connection, prefix_id: int, start: date, end: date) -> AsyncIterator[str]:
-    """The suffixes of a prefix that were new in a time, in order."""
-    cursor = tx.cursor(
+async def registered(
+    tx: Connection, prefix_id: int, start: date, end: date
+) -> AsyncIterator[list[str]]:
+    """The suffixes of a prefix that were new in a time, in order, some at a time."""
+    cursor = await tx.cursor(
         """SELECT i.suffix FROM identifier i JOIN batch b USING (batch_id)
             WHERE i.prefix_id = $1 AND b.method <> $4
               AND b.registered_at >= $2::date::timestamp AT TIME ZONE 'Asia/Shanghai'
@@ -183,17 +187,34 @@ async def registered(tx: Connection, prefix_id: int, start: date, end: date) -> 
         start,
         end,
         Method.IMPORT,
-        prefetch=5000,
     )
-    async for row in cursor:
-        yield row["suffix"]
+    while rows := await cursor.fetch(AT_ONCE):
+        yield [row["suffix"] for row in rows]
 
 
-async def resolved(connection: Connection, prefix_id: int, until: date) -> set[int]:
-    """Shortened hashes of a prefix's identifiers that were counted before a day."""
-    rows = await connection.fetch(
-        "SELECT digest FROM resolved_identifier WHERE prefix_id = $1 AND first_day < $2",
+async def any_resolved(tx: Connection, year: int, prefix_id: int) -> bool:
+    """Whether anything of a prefix was counted in a year."""
+    found: bool = await tx.fetchval(
+        """SELECT EXISTS (SELECT FROM resolved_identifier
+                           WHERE year = $1 AND prefix_id = $2)""",
+        year,
+        prefix_id,
+    )
+    return found
+
+
+async def resolved(
+    tx: Connection, year: int, prefix_id: int, until: date, digests: Sequence[int]
+) -> int:
+    """How many of these identifiers, by shortened hashes, were counted in a year before a day."""
+    found: int = await tx.fetchval(
+        """SELECT count(*) FROM unnest($4::bigint[]) AS wanted(digest)
+             JOIN resolved_identifier r
+               ON r.year = $1 AND r.prefix_id = $2 AND r.digest = wanted.digest
+            WHERE r.first_day < $3""",
+        year,
         prefix_id,
         until,
+        digests,
     )
-    return {row["digest"] for row in rows}
+    return found

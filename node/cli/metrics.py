@@ -108,7 +108,7 @@ def _registrations(told: YearNumbers) -> Table:
             ("其中年内已注销 of these deleted", f"{found.deleted:,}"),
             ("净增 net", f"{found.net:,}"),
             ("不含关联方 without related parties", f"{found.unrelated:,}"),
-            ("至少被解析一次 resolved at least once", resolved),
+            ("新增中年内至少被解析一次 new and resolved at least once", resolved),
             ("按方式 by method", methods),
             ("迁入（不计入新增）imported", f"{found.imported:,}"),
             ("恢复（不计入新增）revived", f"{found.revived:,}"),
@@ -129,6 +129,7 @@ def _chain(told: YearNumbers) -> Table:
     shown.add_row("日均解析量 daily mean", f"{Decimal(found.daily_mean):,}")
     shown.add_row("不含关联方 without related parties", f"{found.unrelated:,}")
     shown.add_row("外部成功响应量 external, found and answered", f"{found.answered:,}")
+    shown.add_row("有解析计入的不同标识 different identifiers", f"{found.identifiers:,}")
     return shown
 
 

@@ -107,7 +107,7 @@ async def filled_anew(served: Served, post: str, before: int) -> None:
     async def filled() -> bool:
         return served.processes()[post] != before
 
-    await eventually(filled)
+    await eventually(filled, 180)  # a loaded machine starts slowly, after a pause of up to 10 s
 
 
 def running(process: int) -> bool:

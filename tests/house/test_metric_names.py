@@ -13,6 +13,7 @@ from metrics.counting.reason import Reason
 from metrics.instruments import Instruments
 from metrics.journal.loss import LossCollector
 from metrics.log.log import Kind
+from metrics.log.upkeep import UpkeepCollector
 from metrics.standing.collector import StandingCollector
 from metrics.standing.standing import LogStanding, Standing, Sums
 
@@ -47,6 +48,7 @@ def told() -> Instruments:
     )
     instruments.registry.register(standing)
     instruments.registry.register(LossCollector(SimpleNamespace(lost=0)))
+    instruments.registry.register(UpkeepCollector(SimpleNamespace(kept=True)))
     return instruments
 
 

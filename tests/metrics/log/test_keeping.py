@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
 
 from metrics.log import keys as log_keys
 from metrics.log import store
@@ -25,6 +27,7 @@ from metrics.log.statement import Statement
 from metrics.log.succession import Succeeded, succeed
 from metrics.log.tile import ENTRIES, bundles, tiles, unpack
 from metrics.log.tree import Tree
+from metrics.log.upkeep import UpkeepCollector
 from metrics.log.verification.run import Question, run
 from metrics.standing import store as standing
 from registry.database import Connection, Database
@@ -490,14 +493,21 @@ async def test_trouble_with_the_log_does_not_end_the_node(kept: Kept) -> None:
     await settle(kept.keeping())
     await back_to(kept, 2)
     keeping = kept.keeping()
+    registry = CollectorRegistry()
+    registry.register(UpkeepCollector(keeping))
+    assert generate_latest(registry) == b"", "another process keeps it"
     running = asyncio.create_task(keeping.run())
-    async with asyncio.timeout(30):
+    await asyncio.sleep(0)
+    assert b"biaoshi_log_up 1.0" in generate_latest(registry)
+    async with asyncio.timeout(60):
         while keeping.trouble is None:  # noqa: ASYNC110 - production code needs no event for it
             await asyncio.sleep(0.01)
     assert "log succeed" in keeping.trouble
+    assert b"biaoshi_log_up 0.0" in generate_latest(registry)
     assert not running.done()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+    assert generate_latest(registry) == b"", "this process is not the keeper any more"
 
 
 async def test_after_a_standstill_old_leaves_are_taken_in_before_anything_is_cosigned(

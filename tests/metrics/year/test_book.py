@@ -7,9 +7,10 @@ from datetime import date, timedelta
 import pytest
 
 from metrics.counting.day import DAY as A_DAY
-from metrics.counting.day import SECOND
+from metrics.counting.day import SECOND, start_of
 from metrics.counting.reason import Reason
 from metrics.journal.entry import Kind, Outcome
+from metrics.year import store
 from metrics.year.book import YearBook
 from metrics.year.numbers import TITLES, YearNumbers
 from registry.record.registration import Method
@@ -116,3 +117,66 @@ async def test_a_year_without_closed_days(office: Office) -> None:
 async def test_every_reason_has_a_title() -> None:
     assert TITLES.keys() == set(Reason) - {Reason.COUNTED}
     assert timedelta(days=1) + DAY == NEXT
+
+
+EVE = (date(2025, 12, 31) - DAY).days * MIDNIGHT  # seconds from the tests' day
+NEW_YEAR = EVE + MIDNIGHT
+
+
+@pytest.fixture
+async def turning(office: Office) -> Office:
+    """The last day of a year is open."""
+    await office.bureau.execute("UPDATE day_ledger SET closed_until = $1", at(EVE))
+    await office.bureau.execute(
+        "UPDATE count_state SET open_day = '2025-12-31', counted_until = $1",
+        start_of(date(2025, 12, 31)),
+    )
+    await office.register("A", "B", "C", when=at(EVE + 5))
+    await office.register("D", when=at(NEW_YEAR + 5))
+    return office
+
+
+async def _identifiers(office: Office, year: int) -> tuple[int, int | None]:
+    told = await YearBook(office.bureau.database, hashed).numbers(year, look_through=True)
+    return told.resolutions.identifiers, told.registrations.resolved
+
+
+async def test_an_identifier_is_resolved_once_in_each_year(turning: Office) -> None:
+    worker = await turning.bureau.worker(EVE)
+    asked = [
+        Ask(day + seconds, identifier=f"88.118.1/{suffix}")
+        for day, suffixes in ((EVE, "ABA"), (NEW_YEAR, "BCDB"))
+        for seconds, suffix in zip((100, 200, 300, 400), suffixes, strict=False)
+    ]
+    await worker.note(*asked, until=NEW_YEAR + 2 * MIDNIGHT)
+    for day in (date(2025, 12, 31), date(2026, 1, 1)):
+        assert await turning.close(day) is not None
+    assert await _identifiers(turning, 2025) == (2, 2)  # of A, B, C
+    assert await _identifiers(turning, 2026) == (3, 1)  # B, C, D; only D is new
+
+
+async def test_what_turns_out_to_be_a_repeat_of_last_years_is_taken_out_again(
+    turning: Office,
+) -> None:
+    """A late record between makes the chain that began last year go on into this one."""
+    one, late = await turning.bureau.worker(EVE), await turning.bureau.worker(EVE)
+    await turning.bureau.execute("UPDATE journal_writer SET seen_at = now() - interval '1 hour'")
+    before, after = NEW_YEAR - 20, NEW_YEAR + 30
+    await one.note(Ask(before, "88.118.1/A"), Ask(after, "88.118.1/A"), until=NEW_YEAR + 200)
+    assert await turning.close(date(2025, 12, 31)) is not None
+    await turning.bureau.rounds()
+    assert await turning.bureau.fetchval("SELECT count(*) FROM resolved_identifier") == 2
+    await late.note(Ask(NEW_YEAR + 5, "88.118.1/A"), until=NEW_YEAR + 300)
+    await one.note(until=NEW_YEAR + 2 * MIDNIGHT)
+    await late.note(until=NEW_YEAR + 2 * MIDNIGHT)
+    assert await turning.close(date(2026, 1, 1)) is not None
+    assert await _identifiers(turning, 2025) == (1, 1)
+    assert await _identifiers(turning, 2026) == (0, 0)
+
+
+async def test_many_are_looked_through_some_at_a_time(
+    busy: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await _numbers(busy)
+    monkeypatch.setattr(store, "AT_ONCE", 2)
+    assert await _numbers(busy) == whole
