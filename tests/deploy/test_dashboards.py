@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import promql_parser
 import pytest
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.__main__ import DASHBOARDS as CODE
 from deploy.grafana.__main__ import written
@@ -30,6 +35,14 @@ def test_they_are_written_by_the_code() -> None:
     assert {file.stem for file in DASHBOARDS} == set(CODE)
     for file in DASHBOARDS:
         assert file.read_text("utf-8") == written(CODE[file.stem]())
+
+
+@pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
+def test_grafanas_own_types_read_them(file: Path) -> None:
+    """All of it: what they did not know would be gone when it is written again."""
+    plugins.register_default_plugins()
+    told = json.loads(file.read_text("utf-8"))
+    assert json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(told))) == told
 
 
 def test_there_are_rules_and_panels() -> None:

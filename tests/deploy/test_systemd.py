@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from node.cli.program import program
 from node.settings import Settings
@@ -20,6 +26,25 @@ def test_it_has_time_to_end_in_order() -> None:
     ]
     assert int(SETTINGS["TimeoutStopSec"]) >= 2 * (default + OVERTIME)
     assert SETTINGS["KillMode"] == "mixed"  # the supervisor passes the signal on
+
+
+def test_systemd_takes_it(tmp_path: Path) -> None:
+    """As installed: with the program there."""
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = tmp_path / "biaoshi.service"
+    unit.write_text(UNIT.replace("/opt/biaoshi/.venv/bin/biaoshi", sys.executable), "utf-8")
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert unit.name not in told  # it may speak of the machine's own units
 
 
 def test_its_commands_are_the_programs() -> None:
