@@ -29,6 +29,6 @@ class UpkeepCollector(Collector):
         if (kept := self._upkeep.kept) is not None:
             yield GaugeMetricFamily(
                 "biaoshi_log_up",
-                "1 while the keeper keeps the certified log, 0 while it must not or cannot",
+                "Whether the certified log is kept: 0 while the keeper must not, or cannot",
                 value=kept,
             )
