@@ -92,6 +92,8 @@ class Counter:
         # Records of one moment can't be parted.
         until = await store.waiting(tx, state.counted_until, until, self._most)
         taken = _take(await store.uncounted(tx, until), counted, until)
+        if (taken.records["time"] < state.counted_until).any():
+            return Round(0, state.counted_until)  # came late a moment ago: the next round's
         await store.move(tx, until, taken.positions)
         await self._add(tx, state, until, taken.records)
         return Round(len(taken.records), until)
@@ -115,7 +117,8 @@ class Counter:
 
     async def _take_in(self, tx: Connection, state: State, counted: dict[int, int]) -> Round | None:
         """Sum the open day up anew with what came late to it; None where nothing did."""
-        positions = await store.ends_before(tx, state.counted_until)
+        ends = await store.ends_before(tx, state.counted_until)
+        positions = {writer: end for writer, end in ends.items() if writer in counted}
         for piece in await store.across(tx, state.counted_until):
             if piece.writer in counted:
                 positions |= _take([piece], counted, state.counted_until).positions

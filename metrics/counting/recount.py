@@ -83,7 +83,7 @@ class Recount:
         """Times that follow each other, none with too many records."""
         for begin in range(start, until, HOUR):
             end = min(begin + HOUR, until)
-            parts = await store.busiest(self._connection, begin, end) // self._most + 1
+            parts = await store.about(self._connection, begin, end) // self._most + 1
             step = -(-(end - begin) // parts)
             for part in range(begin, end, step):
                 yield part, min(part + step, end)

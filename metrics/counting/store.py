@@ -143,8 +143,8 @@ async def across(connection: Connection, time: int) -> list[Piece]:
     return [Piece(*row) for row in rows]
 
 
-async def busiest(connection: Connection, after: int, before: int) -> int:
-    """About how many records there are from one time up to another, at the most."""
+async def about(connection: Connection, after: int, before: int) -> int:
+    """About how many records there are from one time up to another; never less than there are."""
     found: int = await connection.fetchval(
         """SELECT coalesce(sum(count), 0)::bigint FROM journal_piece
             WHERE last_time >= $1 AND first_time < $2 AND last_time < $3""",

@@ -208,6 +208,43 @@ async def test_a_writer_that_begins_amid_a_round_is_the_next_ones(
     assert await bureau.totals() == {Reason.COUNTED: 2}
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_comes_late_amid_a_round_is_the_next_ones(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """From a writer that was silent, or from one that was not there when the round began."""
+    one, other = await bureau.worker(), await bureau.worker()
+    await bureau.execute("UPDATE journal_writer SET seen_at = now() - interval '1 hour'")
+    await one.note(Ask(10), Ask(50), until=100)
+    assert (await bureau.round()).records == 2
+    await one.note(Ask(170), until=200)
+    late = other if known else await bureau.worker()
+    name = "waiting" if known else "ends_before"
+    asked = getattr(store, name)
+
+    async def meanwhile(*arguments):
+        monkeypatch.undo()
+        await late.note(Ask(30), until=None)
+        return await asked(*arguments)
+
+    monkeypatch.setattr(store, name, meanwhile)
+    if not known:  # as if it had come just after the writers were asked for
+        writers = store.writers
+
+        async def before(*arguments):
+            now, found = await writers(*arguments)
+            return now, [writer for writer in found if writer.writer != late.writer]
+
+        monkeypatch.setattr(store, "writers", before)
+    told = await bureau.round()
+    assert told.records == (0 if known else 1)
+    for worker in (one, other, late):
+        await worker.note(until=300)
+    await bureau.rounds()
+    assert await bureau.totals() == {Reason.COUNTED: 2, Reason.REPEAT: 2}
+    assert await _recounted(bureau) == await _ledger(bureau)
+
+
 async def test_a_silent_writer_is_not_waited_for_long(bureau: Bureau) -> None:
     one, silent = await bureau.worker(), await bureau.worker()
     await one.note(Ask(10), until=20)
