@@ -112,7 +112,7 @@ async def _phase(
 
 def scattered(pattern: str, count: int) -> Iterator[bytes]:
     """Paths of numbers from 1 to `count`, uniformly random."""
-    chance = random.Random(count)
+    chance = random.Random()  # what one run asked for is at hand in the next
     raw = pattern.encode()
     while True:
         yield raw % (1 + int(chance.random() * count))

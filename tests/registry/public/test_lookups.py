@@ -11,7 +11,7 @@ import pytest
 from registry.database import Connection, Database
 from registry.identifier import Identifier
 from registry.public import store
-from registry.public.lookups import MAX_TOGETHER, Lookups, Public
+from registry.public.lookups import ENOUGH, MAX_TOGETHER, Lookups, Public
 from registry.record.archive import Form
 from registry.record.registrar import Registrar
 from registry.record.registration import Method, Registration
@@ -82,6 +82,107 @@ async def test_a_query_has_a_bound(
         found = await asyncio.gather(*(lookups.find(handle) for handle in handles))
     assert [said(public) for public in found] == [handle.suffix for handle in handles]
     assert sorted(queries) == [50, MAX_TOGETHER]
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch, queries: list[int]) -> asyncio.Event:
+    """The first query is back no sooner than this is set."""
+    go = asyncio.Event()
+    counted = store.find
+
+    async def slow(
+        connection: Connection, prefixes: Sequence[str], suffixes: Sequence[str]
+    ) -> object:
+        first = not queries
+        found = await counted(connection, prefixes, suffixes)
+        if first:
+            await go.wait()
+        return found
+
+    monkeypatch.setattr(store, "find", slow)
+    return go
+
+
+async def sent(queries: list[int], sizes: list[int]) -> None:
+    async with asyncio.timeout(30):
+        while queries != sizes:
+            assert len(queries) <= len(sizes), queries
+            await asyncio.sleep(0.001)
+
+
+async def test_enough_of_them_wait_for_no_other_query(
+    database: Database,
+    form: Form,
+    registrar: Registrar,
+    lamps: Holder,
+    queries: list[int],
+    held_up: asyncio.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("registry.public.lookups.MOMENT", 3600.0)
+    handles = await registered(registrar, lamps, ENOUGH + 3)
+    async with running(Lookups(database, form)) as lookups:
+        asked = [lookups.ask(lookups.key(handles[0]))]
+        await sent(queries, [1])
+        asked += [lookups.ask(lookups.key(handle)) for handle in handles[1:ENOUGH]]
+        await asyncio.sleep(0.02)
+        assert queries == [1]  # beside another, so few are not worth a round trip
+        asked += [lookups.ask(lookups.key(handles[ENOUGH]))]
+        await sent(queries, [1, ENOUGH])
+        asked += [lookups.ask(lookups.key(handle)) for handle in handles[ENOUGH + 1 :]]
+        held_up.set()
+        found = await asyncio.gather(*asked)
+    assert [said(public) for public in found] == [handle.suffix for handle in handles]
+    assert queries == [1, ENOUGH, 2]
+
+
+async def test_a_few_wait_for_a_moment_only(
+    database: Database,
+    form: Form,
+    registrar: Registrar,
+    lamps: Holder,
+    queries: list[int],
+    held_up: asyncio.Event,
+) -> None:
+    one, other = await registered(registrar, lamps, 2)
+    async with running(Lookups(database, form)) as lookups:
+        slow = lookups.ask(lookups.key(one))
+        await sent(queries, [1])
+        assert said(await lookups.find(other)) == other.suffix
+        assert not slow.done()
+        held_up.set()
+        assert said(await slow) == one.suffix
+
+
+async def test_who_waits_behind_a_query_that_fails_is_answered(
+    database: Database,
+    form: Form,
+    registrar: Registrar,
+    lamps: Holder,
+    queries: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, other = await registered(registrar, lamps, 2)
+    counted, go = store.find, asyncio.Event()
+
+    async def broken_once(
+        connection: Connection, prefixes: Sequence[str], suffixes: Sequence[str]
+    ) -> object:
+        if not queries:
+            queries.append(0)
+            await go.wait()
+            raise ConnectionResetError
+        return await counted(connection, prefixes, suffixes)
+
+    monkeypatch.setattr(store, "find", broken_once)
+    async with running(Lookups(database, form), many=1) as lookups:
+        failing = lookups.ask(lookups.key(one))
+        await sent(queries, [0])
+        waiting = lookups.ask(lookups.key(other))
+        go.set()
+        with pytest.raises(ConnectionResetError):
+            await failing
+        assert said(await waiting) == other.suffix
 
 
 async def test_every_kind_of_absence(
