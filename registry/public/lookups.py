@@ -95,16 +95,16 @@ class Lookups:
         try:
             while True:
                 await self._due.wait()
-                await self._answer_all()
+                if waiting := self._take():
+                    await self._answer_all(waiting)
         finally:
             self._running -= 1
             if not self._running:
                 _turn_away(self._waiting)
                 self._waiting = {}
 
-    async def _answer_all(self) -> None:
-        """Answer on one connection as long as there is something to answer."""
-        waiting = self._take()
+    async def _answer_all(self, waiting: Waiting) -> None:
+        """Answer these, and on the same connection what there is to answer then."""
         try:
             async with asyncio.timeout(PATIENCE) as patience, self._database.connection() as held:
                 while waiting:
