@@ -209,10 +209,7 @@ class Responder:
                 identity.check_login(call)
                 raise Challenged
             return await identity.log_in(self._parts, call)
-        operation = OPERATIONS.get(opcode)
-        if operation is None:
-            raise Refused(ResponseCode.OPERATION_NOT_SUPPORTED, "not offered here")
-        return await operation(self._parts, call)
+        return await OPERATIONS[opcode](self._parts, call)
 
     async def _challenge(self, call: Call) -> Message:
         """Ask for a proof; the request is kept until it comes."""

@@ -242,3 +242,13 @@ async def test_answers_that_are_ready_wait_for_a_client_that_reads_nothing(
         answers = [await connection.receive() for _ in messages]
     asked = [message.envelope.request_id for message in messages]
     assert [answer.envelope.request_id for answer in answers] == asked
+
+
+async def test_every_opcode_is_spoken(seeded: Peer) -> None:
+    """Whatever stands in its body, each has an answer of its own."""
+    for opcode in OpCode:
+        for body in (b"", Text("88.118.8/P000007").build(), bytes(40)):
+            answer = await seeded.ask(opcode, body)
+            assert answer.opcode == opcode
+            told = ResponseCode(answer.response_code)
+            assert told not in (ResponseCode.ERROR, ResponseCode.OPERATION_NOT_SUPPORTED)
