@@ -3,8 +3,8 @@
     88.118.1/SN1      sn1.1.118.88.<zone>
     88.118.1/灯.1     su0qubhh._b32.1.118.88.<zone>
 
-The prefix is reversed, so that an enterprise's part of the zone can be delegated. Before it stands
-the suffix: as one label, octet by octet; or, marked by the label `_b32`, its UTF-8 in base32hex
+The prefix is reversed, so that what belongs to one enterprise ends alike. Before it stands the
+suffix: as one label, octet by octet; or, marked by the label `_b32`, its UTF-8 in base32hex
 (RFC 4648 §7) without padding, cut so that all labels but the first have 63 characters. Every suffix
 has the second form where it fits into a name's 255 octets; the first is short and readable, and has
 room for 63 octets.
