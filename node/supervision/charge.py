@@ -23,11 +23,12 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     metrics: int  # the socket its own metrics are asked on
     doors: tuple[int, ...] = ()  # the workers' listening sockets, in their order
+    wire: tuple[tuple[int, int], ...] = ()  # so for the Handle protocol: TCP and UDP
     own: int = 0  # which of them is this worker's
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """Any later line to a worker: take the connections of another one's door, or no longer."""
+    """Any later line to a worker: take what comes to another one's door, or no longer."""
 
     door: int
     open: bool

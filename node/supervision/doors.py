@@ -10,11 +10,12 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 from node.http.entrance import CannotListen, base_url, listener, probe
 from node.settings import Settings, station_of
+from node.wire.entrance import WireDoor, wire_door
 
 # Children whose supervisor was killed close their doors when they notice, which is at once unless
 # they are busy. Whoever starts meanwhile waits for that.
@@ -25,6 +26,7 @@ LOOK = 0.1  # seconds
 @dataclass(frozen=True)
 class Doors:
     http: tuple[socket.socket, ...]  # one for each worker
+    wire: tuple[WireDoor, ...]  # one for each worker, where the Handle protocol is served
     metrics: tuple[socket.socket, ...]  # the keeper's, then one for each worker
     url: str
 
@@ -39,14 +41,21 @@ def open_doors(settings: Settings) -> Iterator[Doors]:
 
         # Sockets that share a port would also share it with another node's: so it is tried first.
         port = _unused(settings.host, settings.port)
-        if settings.handle_port is not None:
-            _unused(settings.host, settings.handle_port)  # its sockets are the workers' own
         for text in settings.dns_listen:
-            _unused(*station_of(text))
+            _unused(*station_of(text))  # its sockets are the workers' own
         http = tuple(opened(settings.host, port, shared=True) for _ in range(settings.workers))
+        wire = tuple(stack.enter_context(door) for door in _wire_doors(settings))
         ports = _metrics_ports(settings)
         metrics = tuple(opened(settings.metrics_host, _unused(*at)) for at in ports)
-        yield Doors(http, metrics, base_url(settings.host, port))
+        yield Doors(http, wire, metrics, base_url(settings.host, port))
+
+
+def _wire_doors(settings: Settings) -> Iterator[AbstractContextManager[WireDoor]]:
+    if settings.handle_port is None:
+        return
+    port = _unused(settings.host, settings.handle_port)
+    for _ in range(settings.workers):
+        yield wire_door(settings.host, port, shared=True)
 
 
 def _metrics_ports(settings: Settings) -> Iterator[tuple[str, int]]:

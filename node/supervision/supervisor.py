@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import msgspec
 import structlog
@@ -112,6 +113,7 @@ class Supervisor:
             workers=now.workers,
             host=now.host,
             port=now.port,
+            handle_port=now.handle_port,
             metrics_host=now.metrics_host,
             metrics_port=now.metrics_port,
         )
@@ -167,16 +169,15 @@ class Supervisor:
 
     async def _start(self, post: Post) -> Child:
         metrics = self.doors.metrics[post.number].fileno()
-        doors = tuple(door.fileno() for door in self.doors.http)
-        charge = Charge(
-            name=post.name,
-            role=post.role,
-            settings=self.settings,
-            metrics=metrics,
-            doors=doors if post.role is Role.WORKER else (),
-            own=max(post.number - 1, 0),
-        )
-        child = await Child.start(charge, (metrics, *charge.doors))
+        charge = Charge(name=post.name, role=post.role, settings=self.settings, metrics=metrics)
+        if post.role is Role.WORKER:
+            charge = msgspec.structs.replace(
+                charge,
+                doors=tuple(door.fileno() for door in self.doors.http),
+                wire=tuple((door.tcp.fileno(), door.udp.fileno()) for door in self.doors.wire),
+                own=post.number - 1,
+            )
+        child = await Child.start(charge, (metrics, *charge.doors, *chain(*charge.wire)))
         log.info("process-started", process=post.name, pid=child.pid)
         return child
 

@@ -6,8 +6,8 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 import structlog
@@ -18,10 +18,11 @@ from node import foundation
 from node.app import Node, open_node
 from node.dns.surface import dns_front
 from node.health import monitoring
-from node.http.entrance import Entrance, entrance
+from node.http.entrance import entrance
 from node.serve import log_as_json, settle_memory, working
 from node.supervision.charge import Charge, Order, Report, Role
-from node.wire.surface import wire
+from node.wire.entrance import WireDoor, WireEntrance
+from node.wire.surface import wire_entrance
 from registry.errors import BiaoshiError
 
 # Connections that came in just before the end are still read, and their clients told to go.
@@ -53,22 +54,56 @@ async def _be(charge: Charge) -> None:
     assert ending is not None  # called from a coroutine
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.cancel)
     await (await foundation.connect(charge.settings.database_url)).close()
-    doors = [socket.socket(fileno=number) for number in charge.doors]
-    async with open_node(charge.settings) as node, _at_work(node, charge, doors) as way_in:
+    async with open_node(charge.settings) as node, _at_work(node, charge) as ways_in:
         settle_memory()
         _report(Report())
         try:
-            await _obey(doors, way_in)
+            await _obey(ways_in)
         finally:
             log.info("stopping")
             sys.stdout.close()
 
 
+class WaysIn:
+    """A worker's ways in, and the doors of all workers that they can be opened to."""
+
+    def __init__(self, charge: Charge) -> None:
+        self._doors = [socket.socket(fileno=number) for number in charge.doors]
+        self._wire_doors = [
+            WireDoor(socket.socket(fileno=tcp), socket.socket(fileno=udp))
+            for tcp, udp in charge.wire
+        ]
+
+    @asynccontextmanager
+    async def kept(self, node: Node) -> AsyncIterator[None]:
+        """There, while the context lasts; what has come is answered at its end."""
+        drain = node.wiring.settings.drain_seconds
+        async with AsyncExitStack() as stack:
+            self._wire: WireEntrance | None = None
+            if self._wire_doors:
+                way_in = wire_entrance(node.wiring, self._wire_doors[0].port)
+                self._wire = await stack.enter_async_context(way_in)
+            await stack.enter_async_context(dns_front(node.wiring, shared=True))
+            self._http = await stack.enter_async_context(
+                entrance(node.app, drain_seconds=drain, farewell_seconds=FAREWELL)
+            )
+            yield
+
+    async def open(self, number: int) -> None:
+        """Take what comes to a worker's door."""
+        await self._http.open(self._doors[number])
+        if self._wire is not None:
+            await self._wire.open(self._wire_doors[number])
+
+    async def shut(self, number: int) -> None:
+        await self._http.close(self._doors[number])
+        if self._wire is not None:
+            await self._wire.shut(self._wire_doors[number])
+
+
 @asynccontextmanager
-async def _at_work(
-    node: Node, charge: Charge, doors: Sequence[socket.socket]
-) -> AsyncIterator[Entrance | None]:
-    """Do what the role asks for; the way in, where it has one."""
+async def _at_work(node: Node, charge: Charge) -> AsyncIterator[WaysIn | None]:
+    """Do what the role asks for; the ways in, where it has any."""
     keeping = charge.role is Role.KEEPER
     drain = charge.settings.drain_seconds
     async with (
@@ -79,22 +114,18 @@ async def _at_work(
         if keeping:
             yield None
             return
-        async with (
-            wire(node.wiring, shared=True),
-            dns_front(node.wiring, shared=True),
-            entrance(node.app, drain_seconds=drain, farewell_seconds=FAREWELL) as way_in,
-        ):
-            await way_in.open(doors[charge.own])
-            yield way_in
+        ways_in = WaysIn(charge)
+        async with ways_in.kept(node):
+            await ways_in.open(charge.own)
+            yield ways_in
 
 
-async def _obey(doors: Sequence[socket.socket], way_in: Entrance | None) -> None:
+async def _obey(ways_in: WaysIn | None) -> None:
     """Follow the supervisor's orders until there is none who could give any."""
     async for line in _lines():
         order = msgspec.json.decode(line, type=Order)
-        assert way_in is not None  # orders are for workers
-        door = doors[order.door]
-        await (way_in.open(door) if order.open else way_in.close(door))
+        assert ways_in is not None  # orders are for workers
+        await (ways_in.open(order.door) if order.open else ways_in.shut(order.door))
     log.warning("supervisor-gone")
 
 

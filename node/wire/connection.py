@@ -18,6 +18,7 @@ from resolver.wire.octets import Malformed
 CHUNK = 16 * 1024  # octets that are read at once
 AT_ONCE = 64 * 1024  # octets of answers that are sent at once
 IDLE_SECONDS = 300.0
+QUIET_SECONDS = 0.25  # without a question, after which a connection may be closed between two
 HASTE_SECONDS = 30.0  # for the rest of a request, for taking an answer, for going when told to
 
 READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
@@ -72,6 +73,11 @@ class Connection:
         """Octets of answers that wait for the client."""
         return len(self._outbox)
 
+    @property
+    def _quiet(self) -> bool:
+        busy = self._closed or self._working or self._inbox or self._outbox
+        return not busy and self._host.now - self._heard > QUIET_SECONDS
+
     def act(self, events: int) -> None:
         """Do what the client has made possible."""
         if events & WRITABLE:
@@ -120,6 +126,13 @@ class Connection:
         limit = HASTE_SECONDS if waiting else IDLE_SECONDS
         busy = self._working and not self._outbox
         if not busy and self._host.now - self._heard > limit:
+            self.close()
+
+    def end_if_quiet(self) -> None:
+        """Close a connection on which nothing is under way, as far as this end can know."""
+        if self._quiet:
+            self.read()  # what came and was not heard of yet is not to be lost
+        if self._quiet:
             self.close()
 
     def close(self) -> None:

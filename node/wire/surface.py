@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -15,8 +13,8 @@ import asyncpg
 import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from node.http.entrance import letterbox, listener
 from node.keeper import Work
+from node.wire.entrance import WireEntrance, wire_door
 from node.wire.exchange import Exchanges
 from node.wire.noting import NAME, Noting
 from node.wire.parts import Parts
@@ -24,7 +22,6 @@ from node.wire.ready import Ready
 from node.wire.reply import SITE_SERIAL
 from node.wire.responder import Responder
 from node.wire.tcp import Connections
-from node.wire.udp import Datagrams
 from node.wiring import Wiring
 from registry.database import DATABASE_AWAY
 from registry.handshake.handshakes import Handshakes
@@ -33,8 +30,6 @@ from resolver.wire.key import public_key
 from resolver.wire.site import ADMIN, QUERY, WireInterface, WireServer, WireSite
 
 TIDY_SECONDS = 60.0
-RECEIVE_OCTETS = 4 << 20  # of datagrams that wait for the event loop
-
 
 log = structlog.get_logger()
 
@@ -49,29 +44,33 @@ class Open:
 
 
 @asynccontextmanager
-async def wire(wiring: Wiring, *, shared: bool = False) -> AsyncIterator[Open | None]:
-    """Listen while the context lasts, where the settings give a port. Several that are `shared`
-    divide what comes between them."""
+async def wire(wiring: Wiring) -> AsyncIterator[Open | None]:
+    """Listen while the context lasts, where the settings give a port."""
     settings = wiring.settings
     if settings.handle_port is None:
         yield None
         return
-    door = listener(settings.host, settings.handle_port, shared=shared)
-    with door:
-        port = door.getsockname()[1]
-        parts = await _parts(wiring, port)
-        noting = Noting(wiring)
-        ready = Ready(wiring.records.cache, noting, case_sensitive=settings.case_sensitive)
-        responder = Responder(
-            parts, noting.told, udp_administration=settings.handle_udp_administration
-        )
-        with letterbox(settings.host, port, octets=RECEIVE_OCTETS, shared=shared) as datagrams:
-            async with (
-                _tidied(parts.handshakes),
-                _tcp(door, responder, ready, settings.drain_seconds) as connections,
-                _udp(datagrams, responder, ready, settings.drain_seconds),
-            ):
-                yield Open(port, connections, parts)
+    with wire_door(settings.host, settings.handle_port) as door:
+        async with wire_entrance(wiring, door.port) as way_in:
+            await way_in.open(door)
+            yield Open(door.port, way_in.connections, way_in.parts)
+
+
+@asynccontextmanager
+async def wire_entrance(wiring: Wiring, port: int) -> AsyncIterator[WireEntrance]:
+    """The way in for the Handle protocol while the context lasts. At its end no more is taken, and
+    what has come gets time to be answered."""
+    settings = wiring.settings
+    parts = await _parts(wiring, port)
+    noting = Noting(wiring)
+    ready = Ready(wiring.records.cache, noting, case_sensitive=settings.case_sensitive)
+    responder = Responder(parts, noting.told, udp_administration=settings.handle_udp_administration)
+    way_in = WireEntrance(parts, responder, ready, settings.drain_seconds)
+    try:
+        async with _tidied(parts.handshakes), _beside(way_in.connections.run):
+            yield way_in
+    finally:
+        await way_in.close()
 
 
 async def _parts(wiring: Wiring, port: int) -> Parts:
@@ -146,30 +145,3 @@ async def _beside(work: Work) -> AsyncIterator[None]:
                 task.cancel()
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-
-
-@asynccontextmanager
-async def _tcp(
-    door: socket.socket, responder: Responder, ready: Ready, drain: float
-) -> AsyncIterator[Connections]:
-    connections = Connections(responder, ready, time.monotonic)
-    connections.open(door)
-    try:
-        async with _beside(connections.run):
-            yield connections
-    finally:
-        await connections.close(drain)
-
-
-@asynccontextmanager
-async def _udp(
-    held: socket.socket, responder: Responder, ready: Ready, drain: float
-) -> AsyncIterator[None]:
-    loop = asyncio.get_running_loop()
-    _, datagrams = await loop.create_datagram_endpoint(
-        lambda: Datagrams(responder, ready, time.monotonic), sock=held.dup()
-    )
-    try:
-        yield
-    finally:
-        await datagrams.close(drain)

@@ -22,12 +22,14 @@ from node.wire.noting import NAME
 from node.wire.ready import Ready
 from node.wire.responder import Responder
 from registry.places import places
+from registry.together import end as end_tasks
 
 MAX_CONNECTIONS = 8192
 MAX_EACH = 2048  # connections of one address
 MAX_TURN = 256  # connections that are heard, or taken at a door, before others of the loop are
 DEFER_SECONDS = 5  # that a connection may wait outside for its first request
 SWEEP_SECONDS = 5.0
+LOOK = 0.05  # seconds, while all are to end
 _NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 log = structlog.get_logger()
@@ -108,17 +110,20 @@ class Connections:
             self._shut.clear()
 
     async def close(self, seconds: float) -> None:
-        """Let what has been asked be answered within the seconds, then close everything."""
+        """Take no more connections, and close those that are open as they fall quiet; all of them
+        when the seconds are over."""
         for _ in range(1 + len(self._open) // MAX_TURN):  # everybody once
             self._turn()
         for door in list(self._doors.values()):
             self.shut(door)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        end = self._clock() + seconds
+        while (self._open or self._tasks) and self.now < end:
+            await asyncio.sleep(LOOK)
+            self.now = self._clock()
+            for connection in list(self._open.values()):
+                connection.end_if_quiet()
         self._loop.remove_reader(self._poll.fileno())
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         for connection in list(self._open.values()):
             connection.close()
         self._poll.close()

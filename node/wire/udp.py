@@ -13,6 +13,7 @@ from node.wire.call import Junk, Line
 from node.wire.ready import Ready
 from node.wire.reply import junk
 from node.wire.responder import Responder
+from registry.together import end
 from resolver.wire.code import ResponseCode
 from resolver.wire.fragment import MAX_DATAGRAM, MAX_PARTIAL, Reassembly, split
 from resolver.wire.message import ENVELOPE, Envelope
@@ -63,11 +64,11 @@ class Datagrams(asyncio.DatagramProtocol):
         """The peer is gone: nothing to be done."""
 
     async def close(self, seconds: float) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Answer what has come, for so long at most; what waits in the socket is its owner's."""
+        until = self._clock() + seconds
+        while self._tasks and (left := until - self._clock()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+        await end(self._tasks)
         if self._transport is not None:
             self._transport.close()
 
