@@ -9,7 +9,7 @@ import time
 import msgspec
 import pytest
 
-from node.http.entrance import CannotListen
+from node.http.entrance import CannotListen, probe
 from node.settings import Settings
 from node.supervision import doors as module
 from node.supervision.doors import open_doors
@@ -38,6 +38,18 @@ def test_every_worker_has_a_door_of_its_own_on_one_port() -> None:
         assert door.fileno() == -1
 
 
+def test_every_worker_has_a_door_for_the_handle_protocol() -> None:
+    with open_doors(SETTINGS) as doors:
+        assert doors.wire == ()
+    with probe("127.0.0.1", 0) as free:
+        settings = msgspec.structs.replace(SETTINGS, handle_port=free)
+    with open_doors(settings) as doors:
+        assert len(doors.wire) == 3
+        assert {own.getsockname()[1] for door in doors.wire for own in door} == {free}
+    for door in doors.wire:
+        assert door.tcp.fileno() == door.udp.fileno() == -1
+
+
 def test_connections_come_to_all_doors() -> None:
     with open_doors(SETTINGS) as doors:
         [port] = {door.getsockname()[1] for door in doors.http}
@@ -62,7 +74,7 @@ def test_metrics_ports_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> No
     assert ports == [first, first + 1]
 
 
-@pytest.mark.parametrize("setting", ["port", "metrics_port"])
+@pytest.mark.parametrize("setting", ["port", "metrics_port", "handle_port"])
 def test_a_port_that_others_listen_on_is_refused(
     setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
