@@ -45,7 +45,7 @@ class YearBook:
         self._digest = digest
 
     async def numbers(self, year: int, *, look_through: bool) -> YearNumbers:
-        """The year so far. Looking through takes about two seconds for a million identifiers."""
+        """The year so far. Looking through takes some seconds for a million identifiers."""
 
         async def work(tx: Connection) -> YearNumbers:
             await store.take_one_view(tx)

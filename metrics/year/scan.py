@@ -55,8 +55,8 @@ class Seen:
 async def scan(
     tx: Connection, lines: list[Line], start: date, end: date, digest: Callable[[str], bytes]
 ) -> Seen:
-    """Look through all, some at a time; `digest` is the journal's. Takes about two seconds a
-    million, and no more memory however many there are."""
+    """Look through all, some at a time; `digest` is the journal's. Takes some seconds a million,
+    and no more memory however many there are."""
     resolved, runs = 0, {}
     for line in lines:
         if not line.created:
