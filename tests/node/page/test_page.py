@@ -11,8 +11,11 @@ import msgspec
 import pytest
 from yarl import URL
 
-from metrics.journal.entry import Outcome, records_of
+from metrics.journal.entry import Outcome as Entry
+from metrics.journal.entry import records_of
 from node.settings import Settings
+from registry.record.value import Data, Value, encode
+from resolver.query import Answer, Outcome, Query, Source
 from tests.node.live import OTHER, Enterprise, Live, Reply
 from tests.node.page.test_parts import BROWSER, SCHEMA
 
@@ -174,7 +177,7 @@ async def noted(live: Live, count: int) -> None:
         while journal.position < count:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.005)
     records = records_of(journal.stretch(0, journal.position).records)
-    assert [Outcome(record["outcome"]) for record in records] == [Outcome.FOUND] * count
+    assert [Entry(record["outcome"]) for record in records] == [Entry.FOUND] * count
 
 
 async def test_a_choice_of_places_among_the_links(live: Live, owner: Enterprise) -> None:
@@ -183,6 +186,23 @@ async def test_a_choice_of_places_among_the_links(live: Live, owner: Enterprise)
     (context,) = asked.body["linkset"]
     hrefs = [one["href"].removeprefix("https://example.com/") for one in context["about"]]
     assert hrefs == ["lamp", "world", "china"]
+
+
+class Foreign:
+    """A link that has another node's record for everything."""
+
+    async def resolve(self, query: Query) -> Answer:
+        values = encode([Value(index=1, type="10320/loc", data=Data("string", PLACES))])
+        text = query.identifier.text
+        return Answer(Outcome.FOUND, Source.RECURSIVE, text, values, via=("https://b",))
+
+
+async def test_a_choice_of_places_in_another_nodes_record(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live.node.wiring.chain, "_links", (Foreign(),))
+    reply = await get(live, "/86.1000.1/DEMO?redirect", BROWSER, **{"X-Country": "CN"})
+    assert (reply.status, reply.headers["Location"]) == (302, "https://example.com/china")
 
 
 async def test_a_country_that_anybody_can_claim(
