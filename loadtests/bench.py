@@ -258,22 +258,26 @@ def singles(bench: Bench, count: int) -> list[Figure]:
 
 def counts(bench: Bench) -> list[Figure]:
     """Resolutions with the journal against those of a node without, and the keeper's rounds."""
-    handle = f"{bench.prefix}/COUNTED"
-    _register(bench, handle)
     with probe("127.0.0.1", 0) as free:
         port = free
-    other = msgspec.structs.replace(bench.settings, port=port, handle_port=None)
-    with _serving(other, "loadtests.unnoted"):
-        path = f"/v1/resolve/{handle}"
-        cost = counting.cost(bench.url + path, f"http://127.0.0.1:{port}{path}")
+    settings = msgspec.structs.replace(bench.settings, port=port, handle_port=None)
+    pattern = f"/api/handles/{bench.prefix}/RES%09d"
+    with _serving(settings, "loadtests.unnoted") as pid:
+        noted = counting.Side(bench.url, bench.pid)
+        cost = counting.cost(noted, counting.Side(f"http://127.0.0.1:{port}", pid), pattern)
     return [
         Figure(
             "resolutions with the journal, 64 connections",
-            f"{cost.noted:,.0f}/s",
-            f"{cost.noted / cost.unnoted:.2f}",
+            f"{cost.noted.rate:,.0f}/s",
+            f"{cost.rate:.2f}",
             "ratio ≥ 0.92",
         ),
-        Figure("  without it", f"{cost.unnoted:,.0f}/s"),
+        Figure("  without it", f"{cost.unnoted.rate:,.0f}/s"),
+        Figure(
+            "  processor time for an answer, with and without",
+            f"{cost.noted.processor:.2f} / {cost.unnoted.processor:.2f} µs",
+            f"{cost.processor:.2f}",
+        ),
         Figure("records judged and summed up", f"{counting.round_rate():,.0f}/s"),
     ]
 

@@ -1,46 +1,80 @@
-"""What counting costs: resolutions with a journal and without, and a keeper's round.
-
-python -m loadtests.counting URL COUNT CONNECTIONS    resolves one identifier again and again
-"""
+"""What counting costs: resolutions with a journal and without, and a keeper's round."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 
+from loadtests.resolution import CACHED, drive
 from metrics.counting.sums import NOTHING, Sums, judge
 from metrics.journal.entry import RECORD, Kind, Outcome
 
-TURNS = 6  # of each kind, one after the other
-CONNECTIONS = 64
-REQUESTS = 30_000
+PAIRS = 6
+SECONDS = 2.0  # of a turn
+REST = 2.5  # seconds after a turn, in which what it left is shipped and counted
 RECORDS = 1_000_000
-AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Resolutions a second, with the journal and without."""
+class Side(NamedTuple):
+    """A node under test and its process."""
 
-    noted: float
-    unnoted: float
+    url: str
+    pid: int
 
 
-def cost(noted: str, unnoted: str) -> Cost:
-    """Of two nodes, by the URLs of an identifier; by turns, and the best of each, since whatever
-    else the machine does can only make them slower."""
-    rates: dict[str, list[float]] = {noted: [], unnoted: []}
-    for _ in range(TURNS):
-        for url in rates:
-            rates[url].append(_rate(url))
-    return Cost(max(rates[noted]), max(rates[unnoted]))
+class Turn(NamedTuple):
+    rate: float
+    processor: float  # the process's microseconds for an answer
+
+
+class Cost(NamedTuple):
+    """Medians of each side, and of what both came to in turns that followed one another."""
+
+    noted: Turn
+    unnoted: Turn
+    rate: float  # noted through unnoted
+    processor: float
+
+
+def cost(noted: Side, unnoted: Side, pattern: str) -> Cost:
+    """Short turns, two at a time, each side first in every other pair: what else the machine does
+    meets both alike."""
+    for side in (noted, unnoted):
+        drive(side.url, pattern, CACHED, 1.0)
+    pairs = []
+    for number in range(PAIRS):
+        order = (noted, unnoted) if number % 2 else (unnoted, noted)
+        turns = {side: _turn(side, pattern) for side in order}
+        pairs.append((turns[noted], turns[unnoted]))
+    with_it, without = zip(*pairs, strict=True)
+    return Cost(
+        _median(with_it),
+        _median(without),
+        median(one.rate / other.rate for one, other in pairs),
+        median(one.processor / other.processor for one, other in pairs),
+    )
+
+
+def _turn(side: Side, pattern: str) -> Turn:
+    before = _processor_seconds(side.pid)
+    rate = drive(side.url, pattern, CACHED, SECONDS).rate
+    spent = _processor_seconds(side.pid) - before
+    time.sleep(REST)
+    return Turn(rate, spent / (rate * SECONDS) * 1e6)
+
+
+def _median(turns: tuple[Turn, ...]) -> Turn:
+    return Turn(median(one.rate for one in turns), median(one.processor for one in turns))
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def round_rate() -> float:
@@ -55,7 +89,7 @@ def round_rate() -> float:
     owners = np.ones(301, np.uint32)
     started = time.perf_counter()
     for part in np.array_split(records, RECORDS // 100_000):
-        Sums().add(part, judge(NOTHING, part, owners, 0), 0)
+        Sums().add(part, judge(NOTHING, part, owners, 0).reasons, 0)
     return RECORDS / (time.perf_counter() - started)
 
 
@@ -63,36 +97,3 @@ def _picked(chance: np.random.Generator, many: int) -> np.ndarray:
     """A value for each record, out of so many."""
     values = np.frombuffer(chance.bytes(16 * many), "V16")
     return values[chance.integers(0, many, RECORDS)]
-
-
-def _rate(url: str) -> float:
-    command = [sys.executable, "-m", "loadtests.counting", url, str(REQUESTS), str(CONNECTIONS)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ)
-    return float(done.stdout)
-
-
-async def _ask(url: str, count: int) -> None:
-    """One connection's requests, one after the other."""
-    target = urlsplit(url)
-    reader, writer = await asyncio.open_connection(target.hostname, target.port)
-    request = f"GET {target.path} HTTP/1.1\r\nHost: bench\r\nUser-Agent: {AGENT}\r\n\r\n".encode()
-    for _ in range(count):
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"not resolved: {head!r}")
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        await reader.readexactly(length)
-    writer.close()
-
-
-async def _run(url: str, count: int, connections: int) -> None:
-    started = time.perf_counter()
-    await asyncio.gather(*(_ask(url, count // connections) for _ in range(connections)))
-    print(count // connections * connections / (time.perf_counter() - started))
-
-
-if __name__ == "__main__":
-    import uvloop
-
-    uvloop.run(_run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

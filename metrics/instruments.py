@@ -41,9 +41,10 @@ class Tally:
         self._resolutions = resolutions
         self._empty()
 
-    def add(self, seconds: float) -> None:
-        self._counts[bisect_left(BUCKETS, seconds)] += 1
-        self._total += seconds
+    def add(self, seconds: float, number: int = 1) -> None:
+        """Answers that took so long each."""
+        self._counts[bisect_left(BUCKETS, seconds)] += number
+        self._total += seconds * number
 
     def empty(self) -> None:
         """Hand over to the instruments."""

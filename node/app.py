@@ -17,13 +17,16 @@ import aiohttp
 from aiohttp import web
 from redis.asyncio import Redis
 
+from metrics.crew import Crew
 from metrics.instruments import Instruments
 from metrics.journal.loss import LossCollector
+from metrics.log.keys import LogKeys
 from metrics.log.upkeep import UpkeepCollector
 from node import foundation, health, housekeeping
 from node.award import issuing
 from node.bureau import uploading
 from node.counting import count_keeping
+from node.crew import crew
 from node.handle_json import surface as handle_json
 from node.http.client import Clients
 from node.http.edge import make_edge
@@ -32,7 +35,7 @@ from node.http.throttle import REDIS_PATIENCE, Throttle
 from node.keeper import Keeper, Work
 from node.lane.site import LANE, desk_of
 from node.log import serving as log_serving
-from node.log.wiring import Tools, certified_log, open_tools
+from node.log.wiring import certified_log, claim_keys
 from node.page import surface as page
 from node.recorder import Recorder, open_recorder
 from node.recursion import recursion
@@ -122,16 +125,17 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
         )
         async with database.connection() as connection:
             await foundation.check(connection, settings)
-        tools = await stack.enter_async_context(open_tools(settings, database))
+        keys = await claim_keys(settings, database)
+        hands = stack.enter_context(crew())
         redis = _redis(settings)
         if redis is not None:
             stack.push_async_callback(redis.aclose)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         sealing = SealingKey.load(Path(settings.sealing_key_file))
         recorder = await stack.enter_async_context(open_recorder(settings, database, sealing))
-        leaves = tools.keys.leaf.material if tools else None
+        leaves = keys.leaf.material if keys else None
         form = Form(settings.case_sensitive, sealing, leaves=leaves)
-        yield _assemble(settings, database, redis, session, form, recorder, tools)
+        yield _assemble(settings, database, redis, session, form, recorder, keys, hands)
 
 
 def _assemble(
@@ -141,7 +145,8 @@ def _assemble(
     session: aiohttp.ClientSession,
     form: Form,
     recorder: Recorder,
-    tools: Tools | None,
+    keys: LogKeys | None,
+    hands: Crew,
 ) -> Node:
     instruments = Instruments(VERSION)
     instruments.registry.register(LossCollector(recorder.journal))
@@ -162,7 +167,7 @@ def _assemble(
     keeper = Keeper(
         settings.database_url, f"{socket.gethostname()} {os.getpid()}", instruments.keeper_up.set
     )
-    log = certified_log(settings, tools, database, session, national, _now, keeper.fence)
+    log = certified_log(settings, keys, database, session, national, _now, keeper.fence, hands)
     kept = database.behind(keeper.fence)  # for the keeper's works
     sender = Sender(kept, prefixes_on(kept), national, instruments) if national else None
     records = Records(lookups, cache, recorder.journal.digest)
@@ -237,7 +242,7 @@ def _assemble(
     keeping: list[Work] = [
         partial(housekeeping.run, kept, _now),
         Backfill(kept).run,
-        count_keeping(settings, database, _now, keeper.fence).run,
+        count_keeping(settings, database, _now, keeper.fence, hands).run,
         standing_keeping(database, _now, instruments).run,
     ]
     if sender:

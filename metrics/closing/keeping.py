@@ -58,7 +58,8 @@ class CountKeeping:
             await asyncio.sleep(pause)
 
     async def round(self) -> bool:
-        """Count once, and close the day if it is over; whether there is more to do at once."""
+        """Count once, and close the day if it is over; whether there is more to do at once, which
+        the requests that came meanwhile are not."""
         told = await self._database.transaction(self._counter.round)
         async with self._database.connection() as connection:
             state = await store.state(connection)
@@ -69,4 +70,4 @@ class CountKeeping:
         if self._kept is None or self._now() - self._kept >= RETENTION_EVERY:
             await self._retention.work()
             self._kept = self._now()
-        return bool(told.records)
+        return told.more

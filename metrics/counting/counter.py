@@ -15,9 +15,10 @@ summed up anew, it is read piece by piece.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +30,9 @@ from metrics.counting.recount import Recount, before_day
 from metrics.counting.repeat import WINDOW
 from metrics.counting.store import State, Writer
 from metrics.counting.stream import Part, Piece
-from metrics.counting.sums import NOTHING, Sums, digests, judge, tail
-from metrics.journal.entry import Records
+from metrics.counting.sums import NOTHING, Sums, digests, judge
+from metrics.crew import Crew
+from metrics.journal.entry import RECORD_BYTES, Records, records_of
 from registry.database import Connection
 from registry.keeper.fence import Fence, unfenced
 
@@ -39,6 +41,7 @@ PATIENCE = 120.0  # seconds without a sign of life after which a writer is not w
 # the clocks of hosts may differ by as much.
 MARGIN = 2 * SECOND
 ROUND_RECORDS = 100_000
+MUCH = 2000  # records, of which a round is not for the process that answers requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +50,41 @@ class Round:
 
     records: int
     until: int
+    more: bool = False  # whether it left some for the next one
     summed_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """What a round takes, and where the writers stand then."""
+    """What a round takes: raw records, of each piece some, and where the writers stand then."""
 
-    records: Records
+    raw: list[bytes]
     positions: dict[int, int]
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.raw)) // RECORD_BYTES
+
+    def any_before(self, time: int) -> bool:
+        return any((records_of(one)["time"] < time).any() for one in self.raw)
 
 
 class Counter:
-    """For one task. Between rounds it remembers the last 30 seconds, which it could read again."""
+    """For one task. Between rounds it remembers who asked for what in the last 30 seconds, which it
+    could read again. Large rounds are worked out by the `crew`."""
 
     def __init__(
         self,
         owners: OwnerTable,
         *,
+        crew: Crew | None = None,
         patience: float = PATIENCE,
         margin: int = MARGIN,
         most: int = ROUND_RECORDS,
         fence: Fence = unfenced,
     ) -> None:
         self._owners = owners
+        self._crew = crew or Crew()
         self._fence = fence
         self._patience = patience
         self._margin = margin
@@ -82,21 +96,21 @@ class Counter:
         await self._fence(tx)
         state = await store.lock_state(tx)
         now, writers = await store.writers(tx, self._patience)
-        until = self._reach(state, now, writers)
-        if until <= state.counted_until:
+        reach = self._reach(state, now, writers)
+        if reach <= state.counted_until:
             return Round(0, state.counted_until)
         counted = {one.writer: one.counted for one in writers}
         late = await self._take_late(tx, state, counted) or await self._take_in(tx, state, counted)
         if late:
             return late
         # Records of one moment can't be parted.
-        until = await store.waiting(tx, state.counted_until, until, self._most)
+        until = await store.waiting(tx, state.counted_until, reach, self._most)
         taken = _take(await store.uncounted(tx, until), counted, until)
-        if (taken.records["time"] < state.counted_until).any():
+        if taken.any_before(state.counted_until):
             return Round(0, state.counted_until)  # came late a moment ago: the next round's
         await store.move(tx, until, taken.positions)
-        await self._add(tx, state, until, taken.records)
-        return Round(len(taken.records), until)
+        await self._add(tx, state, until, taken)
+        return Round(taken.count, until, more=until < reach)
 
     def _reach(self, state: State, now: int, writers: list[Writer]) -> int:
         """The time up to which can be counted."""
@@ -109,11 +123,11 @@ class Counter:
         """List some records of closed days as late; None where there are none."""
         start = start_of(state.open_day)
         taken = _take(await store.uncounted(tx, start, self._most), counted, start)
-        if not len(taken.records):
+        if not taken.raw:
             return None
         await store.move(tx, state.counted_until, taken.positions)
-        await self._sum_up(tx, state, NOTHING, taken.records)
-        return Round(len(taken.records), state.counted_until)
+        await self._sum_up(tx, state, NOTHING, taken, state.counted_until)
+        return Round(taken.count, state.counted_until, more=True)
 
     async def _take_in(self, tx: Connection, state: State, counted: dict[int, int]) -> Round | None:
         """Sum the open day up anew with what came late to it; None where nothing did."""
@@ -128,21 +142,28 @@ class Counter:
         await store.move(tx, state.counted_until, positions)
         self._lead = None
         await self._sum_anew(tx, state, state.counted_until)
-        return Round(found, state.counted_until, summed_anew=True)
+        return Round(found, state.counted_until, more=True, summed_anew=True)
 
-    async def _add(self, tx: Connection, state: State, until: int, records: Records) -> None:
+    async def _add(self, tx: Connection, state: State, until: int, taken: _Taken) -> None:
         lead = await self._lead_of(tx, state)
         self._lead = None  # until this is committed
-        if len(records):
-            await self._sum_up(tx, state, lead, records)
-        self._lead = (until, tail(lead, records, until, start_of(state.open_day)))
+        if taken.raw:
+            lead = await self._sum_up(tx, state, lead, taken, until)
+        self._lead = (until, lead)
 
-    async def _sum_up(self, tx: Connection, state: State, lead: Records, records: Records) -> None:
-        owners = await self._owners.covering(tx, records)
+    async def _sum_up(
+        self, tx: Connection, state: State, lead: Records, taken: _Taken, until: int
+    ) -> Records:
+        """The lead of what comes from `until` on."""
+        for one in taken.raw:
+            await self._owners.covering(tx, records_of(one))
         start = start_of(state.open_day)
-        sums, resolved = await asyncio.to_thread(_summed, lead, records, owners, start)
-        await store.add(tx, state.open_day, sums)
-        await store.add_resolved(tx, state.open_day, *resolved)
+        task = _Task(lead, taken.raw, self._owners.known, start, until)
+        much = len(lead) + taken.count > MUCH
+        done = await self._crew.do(_work_out, task, much=much)
+        await store.add(tx, state.open_day, done.sums)
+        await store.add_resolved(tx, state.open_day, *done.resolved)
+        return done.lead
 
     async def _lead_of(self, tx: Connection, state: State) -> Records:
         """The last 30 seconds before this round."""
@@ -170,27 +191,42 @@ class Counter:
         await store.add(tx, state.open_day, await recount.sums(until))
 
 
-def _summed(
-    lead: Records, records: Records, owners: Owners, start: int
-) -> tuple[Sums, tuple[list[int], list[int]]]:
-    """The sums of records, and which identifiers were counted."""
-    reasons = judge(lead, records, owners, start)
+class _Task(NamedTuple):
+    """What is to be judged and summed up: raw records from before a time, of a day's beginning."""
+
+    lead: Records
+    raw: Sequence[bytes]
+    owners: Owners
+    start: int
+    until: int
+
+
+class _Done(NamedTuple):
+    """Its sums, which identifiers were counted, and the lead of the next round."""
+
+    sums: Sums
+    resolved: tuple[list[int], list[int]]
+    lead: Records
+
+
+def _work_out(task: _Task) -> _Done:
+    records = np.concatenate([NOTHING, *map(records_of, task.raw)])
+    reasons, lead = judge(task.lead, records, task.owners, task.start, task.until)
     sums = Sums()
-    sums.add(records, reasons, start)
-    return sums, digests(records, reasons)
+    sums.add(records, reasons, task.start)
+    return _Done(sums, digests(records, reasons), lead)
 
 
 def _take(pieces: list[Piece], counted: dict[int, int], until: int) -> _Taken:
     """Of each writer's records those before a time that have not been counted."""
-    taken = [NOTHING]
+    taken: list[bytes] = []
     positions: dict[int, int] = {}
     for piece in pieces:
         if piece.writer not in counted:
             continue  # it has begun since: the next round's
         start = max(piece.position, counted[piece.writer])
-        records = piece.between(start, piece.end)
-        fit = int(np.searchsorted(records["time"], until))
+        fit = int(np.searchsorted(piece.between(start, piece.end)["time"], until))
         if fit:
-            taken.append(records[:fit])
+            taken.append(piece.slice(start, start + fit))
             positions[piece.writer] = start + fit
-    return _Taken(np.concatenate(taken), positions)
+    return _Taken(taken, positions)

@@ -16,6 +16,10 @@ class OwnerTable:
     def __init__(self) -> None:
         self._owners: Owners = np.zeros(1, np.uint32)
 
+    @property
+    def known(self) -> Owners:
+        return self._owners
+
     async def covering(self, connection: Connection, records: Records) -> Owners:
         """The owners, those of the records' prefixes among them."""
         wanted = np.unique(records["prefix"])

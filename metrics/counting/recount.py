@@ -13,7 +13,7 @@ from metrics.counting.day import HOUR, end_of, start_of
 from metrics.counting.owners import OwnerTable
 from metrics.counting.repeat import WINDOW
 from metrics.counting.stream import Part
-from metrics.counting.sums import NOTHING, Sums, digests, judge, tail
+from metrics.counting.sums import NOTHING, Sums, digests, judge
 from metrics.journal.entry import Records
 from registry.database import Connection
 
@@ -56,22 +56,22 @@ class Recount:
         until = end_of(self._day) if until is None else until
         sums = Sums()
         async for late in self._late(start):
-            await self._take(sums, NOTHING, late)
+            await self._take(sums, NOTHING, late, start)
         lead = await before_day(self._connection, self._day, start - WINDOW)
         async for begin, end in self._stretches(start, until):
             records = await self._between(begin, end)
-            await self._take(sums, lead, records)
-            lead = tail(lead, records, end, start)
+            lead = await self._take(sums, lead, records, end)
         return sums
 
-    async def _take(self, sums: Sums, lead: Records, records: Records) -> None:
-        if not len(records):
-            return
+    async def _take(self, sums: Sums, lead: Records, records: Records, until: int) -> Records:
+        """The lead of what comes from `until` on."""
+        start = start_of(self._day)
         owners = await self._owners.covering(self._connection, records)
-        reasons = judge(lead, records, owners, start_of(self._day))
-        sums.add(records, reasons, start_of(self._day))
-        if self._noted is not None:
+        reasons, lead = judge(lead, records, owners, start, until)
+        sums.add(records, reasons, start)
+        if self._noted is not None and len(records):
             await self._noted(*digests(records, reasons))
+        return lead
 
     async def _between(self, begin: int, end: int) -> Records:
         pieces = await store.pieces(self._connection, begin, end)

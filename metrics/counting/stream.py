@@ -33,10 +33,14 @@ class Piece:
         """The records as they were noted."""
         return unpack(self.records) if self.packed else self.records
 
-    def between(self, start: int, end: int) -> Records:
+    def slice(self, start: int, end: int) -> bytes:
         """Those of its records that stand from `start` up to `end` in the writer's journal."""
-        whole = records_of(self.raw)
-        return whole[max(0, start - self.position) : max(0, end - self.position)]
+        first, last = max(0, start - self.position), max(0, end - self.position)
+        return self.raw[first * RECORD_BYTES : last * RECORD_BYTES]
+
+    def between(self, start: int, end: int) -> Records:
+        """The same as an array."""
+        return records_of(self.slice(start, end))
 
 
 @dataclass(frozen=True, slots=True)

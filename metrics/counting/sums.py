@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from metrics.counting.day import HOUR
 from metrics.counting.reason import ANSWERED, Owners, Reason, Reasons, reasons_of
-from metrics.counting.repeat import WINDOW, repeats
+from metrics.counting.repeat import WINDOW, Chains
 from metrics.journal.client import packed_address
 from metrics.journal.entry import RECORD, Records
 
 NOTHING: Records = np.zeros(0, RECORD)
+NEVER = 2**63 - 1  # later than any record, nanoseconds
 
 
 class Cell(NamedTuple):
@@ -64,7 +65,9 @@ class Sums:
         addresses = np.ascontiguousarray(records["address"])
         halves = addresses.view(np.uint64).reshape(-1, 2)
         prefixes = records["prefix"]
-        order = np.lexsort((halves[:, 1], halves[:, 0], prefixes))
+        # By one number that stands for address and prefix. Should two sources have the same, one of
+        # them comes in several lots, which are added up all the same.
+        order = np.argsort(halves[:, 0] + halves[:, 1] * np.uint64(prefixes.max() + 1) + prefixes)
         keys = np.column_stack([prefixes.astype(np.uint64), halves])[order]
         first = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)])
         columns = (
@@ -95,22 +98,28 @@ class Sums:
         return found
 
 
-def judge(lead: Records, records: Records, owners: Owners, start: int) -> Reasons:
-    """The reasons of records of the day that began at `start`. `lead` are those of the 30 seconds
-    before, which have been judged and may make these repeats."""
+class Judgement(NamedTuple):
+    """What became of records. `lead` is what may make those that come from `until` on repeats."""
+
+    reasons: Reasons
+    lead: Records
+
+
+def judge(
+    lead: Records, records: Records, owners: Owners, start: int, until: int = NEVER
+) -> Judgement:
+    """Of records of the day that began at `start`. `lead` are those of the 30 seconds before, which
+    have been judged and may make these repeats."""
     both = np.concatenate([lead, records])
     reasons = reasons_of(both, owners)
     late = np.flatnonzero(records["time"] < start) + len(lead)
     reasons[late] = Reason.LATE
     candidates = np.flatnonzero(reasons == Reason.COUNTED)
-    reasons[candidates[repeats(both[candidates])]] = Reason.REPEAT
-    return reasons[len(lead) :]
-
-
-def tail(lead: Records, records: Records, until: int, start: int) -> Records:
-    """The lead of what comes from `until` on."""
-    both = np.concatenate([lead, records[records["time"] >= start]])
-    return both[both["time"] >= until - WINDOW]
+    found = both[candidates]
+    chains = Chains(found)
+    reasons[candidates[chains.repeats]] = Reason.REPEAT
+    latest = found[chains.latest]
+    return Judgement(reasons[len(lead) :], latest[latest["time"] >= until - WINDOW])
 
 
 def digests(records: Records, reasons: Reasons) -> tuple[list[int], list[int]]:

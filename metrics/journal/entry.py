@@ -8,8 +8,8 @@ the process was killed is told by it, and so is what was never written, which is
 from __future__ import annotations
 
 import struct
-import zlib
 from enum import IntEnum, IntFlag
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from resolver.query import Outcome as Resolved
 
 BODY = struct.Struct("<q16s32sIIBBBB")
 RECORD_BYTES = BODY.size + 4
+TIME_BYTES = 8
+# The same record as its time, the rest of the body, and the check.
+REST = struct.Struct("<16s32sIIBBBB")
+WHOLE = struct.Struct(f"<{TIME_BYTES}s{REST.size}sI")
 
 RECORD = np.dtype(
     [
@@ -92,11 +96,6 @@ class Flag(IntFlag):
     RECURSIVE = 16  # another node's record
 
 
-def packed(body: bytes) -> bytes:
-    """A record's bytes from those before its check."""
-    return body + zlib.crc32(body).to_bytes(4, "little")
-
-
 def records_of(raw: bytes | memoryview) -> Records:
     """Records as an array over the same bytes, which must be whole records."""
     return np.frombuffer(raw, dtype=RECORD)
@@ -107,6 +106,6 @@ def whole_records(raw: bytes | memoryview) -> int:
     for number in range(len(raw) // RECORD_BYTES):
         start = number * RECORD_BYTES
         check = int.from_bytes(raw[start + BODY.size : start + RECORD_BYTES], "little")
-        if zlib.crc32(raw[start : start + BODY.size]) != check:
+        if crc32(raw[start : start + BODY.size]) != check:
             return number
     return len(raw) // RECORD_BYTES

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 
-from metrics.journal.entry import RECORD_BYTES, whole_records
+from metrics.journal.entry import RECORD_BYTES, TIME_BYTES, WHOLE, whole_records
 
 HEADER_BYTES = 512
 FORMAT = "biaoshi-journal-1"
@@ -64,15 +66,16 @@ class Segment:
         line = msgspec.json.encode(self.header) + b"\n"
         self.map[:HEADER_BYTES] = line.ljust(HEADER_BYTES, b"\0")
 
-    @property
-    def full(self) -> bool:
-        return self.count == self.capacity
-
-    def append(self, record: bytes) -> None:
-        """Write a record. The segment must not be full."""
-        start = HEADER_BYTES + self.count * RECORD_BYTES
-        self.map[start : start + RECORD_BYTES] = record
-        self.count += 1
+    def append(self, time: int, rests: Sequence[bytes]) -> None:
+        """Write records of one time, each given as what follows the time; there must be room."""
+        stamp = time.to_bytes(TIME_BYTES, "little")
+        begun = crc32(stamp)  # the check of each begins with this
+        write, target = WHOLE.pack_into, self.map
+        at = HEADER_BYTES + self.count * RECORD_BYTES
+        for rest in rests:
+            write(target, at, stamp, rest, crc32(rest, begun))
+            at += RECORD_BYTES
+        self.count += len(rests)
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes of the records from `start` up to `end`, counted within this segment."""

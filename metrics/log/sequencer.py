@@ -7,13 +7,12 @@ a log in the database is whole at every moment. Nothing is signed here.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
+from metrics.crew import Crew
 from metrics.log import store
 from metrics.log.keylist import KeyList
 from metrics.log.keys import LogKeys
@@ -66,7 +65,7 @@ class Sequencer:
     """Only the elected keeper runs one; two at once would take turns and do no harm.
 
     `origin` is the node's; a log's own is that, a slash and the log's name. Large steps are
-    computed by the `crew`, a pool of processes, where there is one.
+    computed by the `crew`.
     """
 
     def __init__(
@@ -75,11 +74,11 @@ class Sequencer:
         keys: LogKeys,
         origin: str,
         now: Callable[[], datetime],
-        crew: Executor | None = None,
+        crew: Crew | None = None,
         fence: Fence = unfenced,
     ) -> None:
         self._fence = fence
-        self._crew = crew
+        self._crew = crew or Crew()
         self._database = database
         self._keys = keys
         self._origin = origin
@@ -179,18 +178,10 @@ class Sequencer:
         return grown
 
     async def _compute(self, log: Log, edge: Edge, owed: list[Owed]) -> Growth:
-        """In the crew's process where it is much; requests are answered in this one."""
         prefixes = {one.batch.prefix for one in owed}
         blinded = {prefix: self._keys.leaf.blinded(prefix) for prefix in prefixes}
-        loop = asyncio.get_running_loop()
-        if self._crew is not None and sum(len(one.leaves) for one in owed) > MUCH:
-            try:
-                return await loop.run_in_executor(
-                    self._crew, _with_leaves, log, edge, owed, blinded
-                )
-            except BrokenExecutor:
-                self._crew = None  # somebody killed it: a thread does as well
-        return await loop.run_in_executor(None, _with_leaves, log, edge, owed, blinded)
+        much = sum(len(one.leaves) for one in owed) > MUCH
+        return await self._crew.do(_with_leaves, log, edge, owed, blinded, much=much)
 
     async def _present(self, tx: Connection, kind: Kind, year: int) -> Log:
         """The log that takes what is new, opened if there is none. Raises LogClosed."""

@@ -6,14 +6,19 @@ import asyncio
 import itertools
 import secrets
 import time
+from collections import Counter
+from collections.abc import Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 from metrics.instruments import Instruments
+from metrics.journal.client import Caller
 from metrics.journal.entry import Outcome
+from metrics.journal.journal import Note
 from node.http.client import Clients, listed
 from node.lane.head import Head, Heads
 from node.lane.intake import Intake, Put, PutHead
-from node.lane.wording import PAGE, WORDINGS, Clock, Worded, Wording, read_target, word
+from node.lane.wording import WORDINGS, Clock, Worded, Wording, read_target, word
 from node.recorder import Recorder
 from registry.public.lookups import Public
 from registry.record.registration import Verdict
@@ -22,6 +27,7 @@ from resolver.records import Records
 
 MAX_SPOTS = 2048  # targets remembered
 MAX_WORDED = 4096  # bytes of an answer that is kept as it is sent
+_SURFACE = itemgetter(3)  # of a note
 
 
 class Spot:
@@ -51,16 +57,24 @@ class Spot:
 
 
 class Question(NamedTuple):
-    """A request that the lane can answer."""
+    """A request that the lane answers when the database has told."""
 
     spot: Spot
-    key: str  # of the identifier, in comparison form
-    head: Head
+    caller: Caller
     since: float  # when it came, of time.perf_counter
+
+    @property
+    def key(self) -> str:
+        """Of the identifier, in comparison form."""
+        return self.spot.key
 
 
 class Desk:
-    """Safe within one event loop."""
+    """Safe within one event loop.
+
+    Answers at hand are written down once a turn of the event loop, all together, when the transport
+    has them.
+    """
 
     def __init__(
         self,
@@ -75,45 +89,49 @@ class Desk:
         self._records = records
         self._clients = clients
         self._case_sensitive = case_sensitive
-        self._note = recorder.journal.note
+        self._journal = recorder.journal
         self._caller = recorder.clientele.caller
         self._closed = False
         self.intake = intake
         self._heads = Heads()
         self._spots: dict[bytes, Spot] = {}
         self._clock = Clock()
-        self._numbers = itertools.count(secrets.randbits(32))
         self._run = secrets.token_hex(4).encode()
-        self.at_hand = records.cache.get  # by a question's key
+        self._ids = request_ids(self._run, secrets.randbits(24))
         self._tallies = {
-            wording.surface: instruments.tally(
+            wording.noted: instruments.tally(
                 wording.surface, wording.operation, wording.resolved_as
             )
             for wording in WORDINGS
         }
+        # Of the present turn: what was answered, when it began, and how answers end.
+        self._answered: list[Note] = []
+        self._began = 0.0  # of time.perf_counter
+        self.now = 0.0  # of the event loop's own clock
+        self._tail = b""
 
     @property
     def open(self) -> bool:
-        """Whether the lane may answer at all."""
+        """Whether the lane may look up, and register."""
         return self._records.ready and not self._closed
 
     def close(self) -> None:
         """From now on aiohttp answers everything, and says good-bye."""
         self._closed = True
 
-    def read(self, target: bytes, head: bytes) -> Question | None:
-        """The question that a GET puts; None where aiohttp is to answer it."""
-        known = self._heads.read(head)
-        if known is None:
-            return None
-        spot = self._spots.get(target)
-        if spot is None and (spot := self._spot(target)) is None:
-            return None
-        if spot.wording is PAGE and not known.json:
-            return None
-        return Question(spot, spot.key, known, time.perf_counter())
+    def at_hand(self, spot: Spot) -> Held | None:
+        """What can be answered at once."""
+        return None if self._closed else self._records.cache.get(spot.key)
 
-    def _spot(self, target: bytes) -> Spot | None:
+    def read_head(self, head: bytes) -> Head | None:
+        """None for one with anything in it that the lane does not know."""
+        return self._heads.read(head)
+
+    def spot(self, target: bytes) -> Spot | None:
+        """What a GET asks for; None where aiohttp is to answer it."""
+        return self._spots.get(target) or self._make_spot(target)
+
+    def _make_spot(self, target: bytes) -> Spot | None:
         asked = read_target(target)
         if asked is None:
             return None
@@ -140,29 +158,64 @@ class Desk:
     def found(self, question: Question, moment: int, public: Public) -> Held | None:
         return self._records.keep(question.key, moment, public).held
 
-    def word(self, question: Question, held: Held) -> bytes:
+    def word(self, spot: Spot, held: Held, tail: bytes) -> bytes:
         """The answer as bytes."""
-        head, length, body = question.spot.word(held)
-        return b"".join((head, self.request_id(), length, self._clock.tail(), body))
+        head, length, body = spot.word(held)
+        return b"".join((head, next(self._ids), length, tail, body))
 
-    def request_id(self) -> bytes:
-        return b"%b%08x" % (self._run, next(self._numbers) & 0xFFFF_FFFF)
+    def answer(self, spot: Spot, held: Held, caller: Caller) -> bytes:
+        """The answer as bytes, which the caller hands to the transport before anything else."""
+        if not self._answered:
+            self._begin_turn()
+        self._answered.append(
+            (held.mark, caller, Outcome.FOUND, spot.wording.noted, held.prefix_id, 0)
+        )
+        return self.word(spot, held, self._tail)
+
+    def answer_late(self, question: Question, held: Held) -> bytes:
+        """The same for one that had to wait, which is settled for itself."""
+        return self.word(question.spot, held, self._clock.tail())
+
+    def settle(self, question: Question, held: Held) -> None:
+        """Count and note an answer that had to wait, once it was handed to the transport."""
+        noted = question.spot.wording.noted
+        self._tallies[noted].add(time.perf_counter() - question.since)
+        self._journal.note(
+            held.mark, question.caller, Outcome.FOUND, noted, prefix_id=held.prefix_id
+        )
+
+    def _begin_turn(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._began, self.now = time.perf_counter(), loop.time()
+        self._tail = self._clock.tail()
+        loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        """Count and note what was answered. None took longer than the turn."""
+        notes, self._answered = self._answered, []
+        self._journal.note_all(notes)
+        took = time.perf_counter() - self._began
+        for surface, number in Counter(map(_SURFACE, notes)).items():
+            self._tallies[surface].add(took, number)
 
     def take(self, target: bytes, head: PutHead, body: bytes, peer: str) -> Put | None:
         """Begin a registration; None where aiohttp is to see to it."""
-        return self.intake.take(target, head, body, peer, self.request_id().decode())
+        return self.intake.take(target, head, body, peer, next(self._ids).decode())
 
     def word_put(self, put: Put, verdict: Verdict) -> bytes:
         return self.intake.answer(put, verdict, self._clock.tail())
 
-    def settle(self, question: Question, held: Held, client: str, peer: str) -> None:
-        """Count and note an answer that was handed to the transport."""
-        wording, head = question.spot.wording, question.head
-        self._tallies[wording.surface].add(time.perf_counter() - question.since)
-        address = self.address(peer, head.forwarded) if head.forwarded else client
-        caller = self._caller(address, head.agent)
-        self._note(held.mark, caller, Outcome.FOUND, wording.noted, prefix_id=held.prefix_id)
+    def caller(self, peer: str, head: Head) -> Caller:
+        """Who asks from the socket's other end."""
+        address = self._clients.behind(peer, listed(head.forwarded))
+        return self._caller(address, head.agent)
 
-    def address(self, peer: str, forwarded: str = "") -> str:
-        """The client's, as proxies tell it that are trusted."""
-        return self._clients.behind(peer, listed(forwarded))
+
+def request_ids(run: bytes, start: int) -> Iterator[bytes]:
+    """Ids of requests, one after the other: the process's own eight digits, then eight of a
+    number."""
+    last = [b"%02x" % number for number in range(256)]
+    for number in itertools.count(start):
+        begin = b"%b%06x" % (run, number & 0xFF_FFFF)
+        for digits in last:
+            yield begin + digits

@@ -10,15 +10,18 @@ without a length, a request behind another that aiohttp is still at) is aiohttp'
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from node.lane.desk import Desk, Question
+from metrics.journal.client import Caller
+from node.lane.desk import Desk, Question, Spot
+from node.lane.head import Head
 from node.lane.intake import Put
-from node.lane.wording import MAX_TARGET
+from node.lane.wording import MAX_TARGET, PAGE
 from registry.public.lookups import Public
 from registry.record.registration import Verdict
 from resolver.cache import Held
@@ -41,12 +44,14 @@ class Lane(RequestHandler):
     __slots__ = (
         "_astray",
         "_behind",
-        "_client",
+        "_caller",
         "_desk",
         "_handed",
+        "_head",
         "_held",
         "_owed",
         "_peer",
+        "_raw_head",
         "_seen",
     )
 
@@ -58,14 +63,16 @@ class Lane(RequestHandler):
         self._owed = 0  # bytes of a body that are still to be handed on
         self._behind: bytes | None = None  # what waits here, its first request being looked up
         self._held = False  # reading is paused by the lane
-        self._peer = self._client = ""  # the socket's other end, and who that is
+        self._peer = ""  # the socket's other end
+        self._raw_head = b""  # the last one, which the next one mostly is again
+        self._head: Head | None = None  # what it says
+        self._caller: Caller | None = None  # and who asks then
         self._seen = 0.0  # when the lane last answered
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
-        self._client = self._desk.address(self._peer)
 
     def data_received(self, data: bytes) -> None:
         # aiohttp calls this itself, without data, to go on with what it has.
@@ -129,66 +136,74 @@ class Lane(RequestHandler):
 
     def _drive(self, data: bytes) -> None:
         """Answer requests from the beginning of `data` as far as they are the lane's."""
-        answers: list[tuple[Question, Held]] = []
+        desk, transport = self._desk, self.transport
         out: list[bytes] = []
         size = start = 0
         end = len(data)
-        while start < end:
-            question, after = self._read(data, start)
-            if question is None and data.startswith(PUT, start) and self._desk.open:
-                self._send(out, answers)
-                if not self._take(data[start:] if start else data):
-                    self._hand(data[start:] if start else data)
+        while start < end and transport is not None:
+            spot, after = self._read(data, start)
+            held = None if spot is None else desk.at_hand(spot)
+            caller = self._caller
+            if spot is None or held is None or caller is None or held.values == NO_VALUES:
+                self._send(out)
+                self._drive_otherwise(data[start:] if start else data, spot, held, after - start)
                 return
-            if question is None:
-                self._send(out, answers)
-                self._hand(data[start:] if start else data)
-                return
-            held = self._desk.at_hand(question.key)
-            if held is None:
-                self._send(out, answers)
-                self._look_up(question, data[start:] if start else data, after - start)
-                return
-            if held.values == NO_VALUES:
-                self._send(out, answers)
-                self._hand(data[start:] if start else data)
-                return
-            answer = self._desk.word(question, held)
-            if start == 0 and after == end and self.transport is not None:  # as nearly always
-                self.transport.write(answer)
-                self._seen = self._loop.time()
-                self._desk.settle(question, held, self._client, self._peer)
+            answer = desk.answer(spot, held, caller)
+            if after == end and not out:  # as nearly always
+                transport.write(answer)
+                self._seen = desk.now
                 return
             out.append(answer)
-            answers.append((question, held))
             size += len(answer)
             start = after
             if size > MAX_OUT:
-                self._send(out, answers)
-                out, answers, size = [], [], 0
+                self._send(out)
+                out, size = [], 0
                 if self._paused and start < end:
                     self._hold(data[start:])
                     return
-        self._send(out, answers)
+        self._send(out)
 
-    def _read(self, data: bytes, start: int) -> tuple[Question | None, int]:
-        """The question at `start` and where it ends; None where it is not the lane's."""
-        if not self._desk.open or not data.startswith(GET, start):
+    def _drive_otherwise(
+        self, data: bytes, spot: Spot | None, held: Held | None, length: int
+    ) -> None:
+        """Go on with a request, the first of `data`, that cannot be answered at once."""
+        if spot is None:
+            if not (data.startswith(PUT) and self._desk.open and self._take(data)):
+                self._hand(data)
+        elif held is None and self._caller is not None and self._desk.open:
+            self._look_up(Question(spot, self._caller, time.perf_counter()), data, length)
+        else:
+            self._hand(data)
+
+    def _read(self, data: bytes, start: int) -> tuple[Spot | None, int]:
+        """What the GET at `start` asks for, and where it ends; None where it is not the lane's."""
+        if not data.startswith(GET, start):
             return None, 0
         end = data.find(END, start)
         cut = data.find(VERSION, start, start + MAX_TARGET)
         if end < 0 or cut < 0 or cut > end:
             return None, 0
-        head = data[cut + len(VERSION) : end + 2]
-        return self._desk.read(data[start + 4 : cut], head), end + 4
+        raw_head = data[cut + len(VERSION) : end + 2]
+        if raw_head != self._raw_head:
+            self._recognise(raw_head)
+        if self._head is None:
+            return None, 0
+        spot = self._desk.spot(data[start + 4 : cut])
+        if spot is not None and spot.wording is PAGE and not self._head.json:
+            return None, 0
+        return spot, end + 4
 
-    def _send(self, out: list[bytes], answers: list[tuple[Question, Held]]) -> None:
-        if not out or self.transport is None:
-            return
-        self.transport.write(out[0] if len(out) == 1 else b"".join(out))
-        self._seen = self._loop.time()
-        for question, held in answers:
-            self._desk.settle(question, held, self._client, self._peer)
+    def _recognise(self, raw_head: bytes) -> None:
+        """Who asks is told by the head and by where it comes from."""
+        self._head = head = self._desk.read_head(raw_head)
+        self._caller = None if head is None else self._desk.caller(self._peer, head)
+        self._raw_head = raw_head
+
+    def _send(self, out: list[bytes]) -> None:
+        if out and self.transport is not None:
+            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+            self._seen = self._desk.now
 
     def _look_up(self, question: Question, data: bytes, length: int) -> None:
         """Let the first request of `data` wait for the database together with all others."""
@@ -211,7 +226,9 @@ class Lane(RequestHandler):
             self._read_on()
             self._hand(data)  # which says what there is to say of it
             return
-        self._send([self._desk.word(question, held)], [(question, held)])
+        self.transport.write(self._desk.answer_late(question, held))
+        self._seen = self._loop.time()
+        self._desk.settle(question, held)
         self._go_on(data[length:])
 
     def _take(self, data: bytes) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
+from metrics.crew import Crew
 from metrics.log.backfill.backfill import Backfill
 from metrics.log.fault import LogFault
 from metrics.log.keeping import LogKeeping
@@ -19,7 +18,6 @@ from metrics.log.keys import LogKeys
 from metrics.log.note import VerifierKey
 from metrics.log.publisher import Publisher
 from metrics.log.sequencer import Sequencer, claim
-from node.log.crew import crew
 from node.log.witness import HttpWitness
 from node.settings import InvalidSettings, Settings
 from node.uplink.client import NationalNodeClient
@@ -40,50 +38,39 @@ class CertifiedLog:
     witnesses: tuple[VerifierKey, ...]  # keys of those who cosign
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What leaves are made with, and who hashes them."""
-
-    keys: LogKeys
-    crew: Executor
-
-
-@asynccontextmanager
-async def open_tools(settings: Settings, database: Database) -> AsyncIterator[Tools | None]:
+async def claim_keys(settings: Settings, database: Database) -> LogKeys | None:
     """None where no log is kept. The database is committed to K before anything is registered with
     it. Raises LogKeysUnfit, and LeafKeyDiffers where it is committed to another: leaves of two keys
     could hide that something counts twice."""
     origin = settings.log_origin
     if settings.log_keys_folder is None or origin is None:
-        yield None
-        return
+        return None
     keys = LogKeys.load(Path(settings.log_keys_folder))
     await database.transaction(lambda tx: claim(tx, keys, origin))
-    with crew() as hands:
-        yield Tools(keys, hands)
+    return keys
 
 
 def certified_log(
     settings: Settings,
-    tools: Tools | None,
+    keys: LogKeys | None,
     database: Database,
     session: aiohttp.ClientSession,
     national: NationalNodeClient | None,
     now: Callable[[], datetime],
     fence: Fence,
+    crew: Crew,
 ) -> CertifiedLog | None:
     """None where no log is kept."""
     origin = settings.log_origin
-    if tools is None or origin is None:
+    if keys is None or origin is None:
         return None
-    keys = tools.keys
     witnesses = _witnesses(settings, session, national)
     needed = min(settings.log_cosignatures, len(witnesses))
     kept = database.behind(fence)
     publisher = Publisher(kept, keys, origin, witnesses, needed)
     keeping = LogKeeping(
         kept,
-        Sequencer(database, keys, origin, now, tools.crew, fence),
+        Sequencer(database, keys, origin, now, crew, fence),
         publisher,
         Backfill(kept, keys.leaf.material, now),
         now,

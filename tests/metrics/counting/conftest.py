@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +18,7 @@ from metrics.counting.owners import OwnerTable
 from metrics.counting.reason import Reason
 from metrics.journal import store
 from metrics.journal.client import packed_address
-from metrics.journal.entry import BODY, Kind, Outcome, Records, Surface, packed, records_of
+from metrics.journal.entry import BODY, Kind, Outcome, Records, Surface, records_of
 from metrics.journal.journal import Stretch
 from metrics.journal.shipper import pieces_of
 from registry.database import Database, connect
@@ -43,6 +44,10 @@ class Ask(NamedTuple):
 
 def hashed(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def packed(body: bytes) -> bytes:
+    return body + zlib.crc32(body).to_bytes(4, "little")
 
 
 def written(asks: Sequence[Ask], start: int = START) -> bytes:

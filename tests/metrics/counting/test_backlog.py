@@ -30,9 +30,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     judge = counting.judge
 
-    def noting(lead, records, owners, start):
+    def noting(lead, records, *given):
         sizes.append(len(records) + len(lead))
-        return judge(lead, records, owners, start)
+        return judge(lead, records, *given)
 
     monkeypatch.setattr(counting, "judge", noting)
     monkeypatch.setattr(recount, "judge", noting)

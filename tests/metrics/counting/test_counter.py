@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 
 from metrics.counting import store
-from metrics.counting.counter import Counter
+from metrics.counting.counter import MUCH, Counter
 from metrics.counting.owners import OwnerTable
 from metrics.counting.reason import Reason
 from metrics.counting.recount import Recount
 from metrics.counting.stream import Part
+from metrics.crew import Crew
 from metrics.journal.entry import Kind, Outcome
 from metrics.standing.keeping import StandingKeeping
 from tests.metrics.counting.conftest import DAY, START, Ask, Bureau
@@ -161,9 +163,14 @@ async def test_a_round_is_bounded(bureau: Bureau) -> None:
     for number in range(10):
         await worker.note(*(Ask(60 * number + n, identifier=f"{n}") for n in range(5)))
     await worker.note(until=700)
-    found = [(await bureau.round()).records for _ in range(6)]
+    rounds = [await bureau.round() for _ in range(6)]
+    found = [told.records for told in rounds]
     assert max(found) <= 15
     assert sum(found) == 50
+    left = [50 - sum(found[: number + 1]) for number in range(6)]
+    assert [told.more for told in rounds] == [bool(number) for number in left], (
+        "the next round is at once only where there is something left for it"
+    )
     assert await bureau.totals() == {Reason.COUNTED: 50}
 
 
@@ -280,6 +287,38 @@ async def test_holes_that_a_power_cut_left_are_passed(bureau: Bureau) -> None:
     await bureau.round()
     assert await bureau.totals() == {Reason.COUNTED: 2}
     assert await bureau.fetchval("SELECT counted FROM journal_writer") == 7
+
+
+class Hands(ThreadPoolExecutor):
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.tasks: list[tuple] = []
+
+    def submit(self, work, /, *given, **named):
+        self.tasks.append(given)
+        return super().submit(work, *given, **named)
+
+
+async def test_a_large_round_is_for_the_crew_and_hands_on_little(bureau: Bureau) -> None:
+    """What a process that answers requests must not compute; nor may all requests of 30 seconds
+    come back with every round."""
+    with Hands() as hands:
+        bureau.counter = Counter(OwnerTable(), crew=Crew(hands))
+        worker = await bureau.worker()
+        await worker.note(Ask(1), until=2)
+        await bureau.round()
+        assert not hands.tasks
+        many = [Ask(10, identifier=f"N{number % 50}") for number in range(MUCH + 1)]
+        await worker.note(*many, until=11)
+        assert (await bureau.round()).records == len(many)
+        await worker.note(*(ask._replace(at=12) for ask in many), until=13)
+        await bureau.round()
+    assert len(hands.tasks) == 2
+    assert len(hands.tasks[1][0].lead) == 51
+    repeated = {Reason.REPEAT: 2 * len(many) - 50, Reason.COUNTED: 51}
+    assert await bureau.totals() == repeated
 
 
 async def test_any_order_of_shipping_and_counting_gives_the_recount(bureau: Bureau) -> None:

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.counting.day import SECOND
-from metrics.counting.repeat import repeats
+from metrics.counting.repeat import Chains
 from metrics.journal.entry import RECORD, Records
-from tests.metrics.counting.conftest import Ask, records
+from tests.metrics.counting.conftest import START, Ask, records
 
 
 def _naive(found: Records) -> list[bool]:
@@ -40,11 +40,37 @@ asks = st.builds(
 @given(st.lists(asks, max_size=60))
 def test_the_rule_is_the_naive_one(some: list[Ask]) -> None:
     found = records(some)
-    flags = repeats(found)
+    flags = Chains(found).repeats
     # Of several at one moment it does not matter which is the repeat, only how many are.
     for time in np.unique(found["time"]):
         here = found["time"] == time
         assert flags[here].sum() == np.array(_naive(found))[here].sum()
+
+
+@settings(deadline=None)
+@given(st.lists(asks, max_size=60), st.integers(0, 200))
+def test_the_latest_requests_make_the_same_repeats_as_all(some: list[Ask], cut: int) -> None:
+    found = records(some)
+    found = found[np.argsort(found["time"], kind="stable")]
+    before = found[found["time"] < START + cut * SECOND]
+    after = found[len(before) :]
+    latest = before[Chains(before).latest]
+    pairs = {(one["identifier"].tobytes(), one["client"].tobytes()) for one in before}
+    assert len(latest) == len(pairs)
+    judged = Chains(np.concatenate([latest, after])).repeats[len(latest) :]
+    assert judged.tolist() == Chains(found).repeats[len(before) :].tolist()
+
+
+def test_pairs_that_sort_as_one_are_told_apart() -> None:
+    """They are made so that the number by which pairs are sorted is the same."""
+    found = records([Ask(second) for second in range(4)]).copy()
+    halves = np.zeros((4, 2), np.uint64)
+    halves[1::2, 0] = 1
+    found["identifier"] = halves.view("V16")[:, 0]
+    halves[1::2, 0] = np.uint64(2**64 - 0x9E3779B97F4A7C15)
+    found["client"] = halves.view("V16")[:, 0]
+    assert Chains(found).repeats.tolist() == [False, False, True, True]
+    assert sorted(Chains(found).latest.tolist()) == [2, 3]
 
 
 def test_the_auditors_vector() -> None:
@@ -56,15 +82,15 @@ def test_the_auditors_vector() -> None:
         for gap in [29.999 if number < 15 else 30.0]
     ]
     assert len(pairs) == 60
-    assert (~repeats(records(pairs))).sum() == 45
+    assert (~Chains(records(pairs)).repeats).sum() == 45
 
 
 def test_a_client_that_asks_every_29_seconds_counts_once() -> None:
-    assert (~repeats(records([Ask(29 * number) for number in range(1000)]))).sum() == 1
+    assert (~Chains(records([Ask(29 * number) for number in range(1000)])).repeats).sum() == 1
 
 
 def test_a_window_slides() -> None:
-    assert repeats(records([Ask(0), Ask(20), Ask(40), Ask(70)])).tolist() == [
+    assert Chains(records([Ask(0), Ask(20), Ask(40), Ask(70)])).repeats.tolist() == [
         False,
         True,
         True,
@@ -74,8 +100,8 @@ def test_a_window_slides() -> None:
 
 def test_others_do_not_matter() -> None:
     some = [Ask(0), Ask(1, client="bob"), Ask(2, identifier="B"), Ask(3)]
-    assert repeats(records(some)).tolist() == [False, False, False, True]
+    assert Chains(records(some)).repeats.tolist() == [False, False, False, True]
 
 
 def test_nothing_has_no_repeats() -> None:
-    assert repeats(np.zeros(0, RECORD)).tolist() == []
+    assert Chains(np.zeros(0, RECORD)).repeats.tolist() == []

@@ -8,11 +8,12 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, generate_latest
 
 from metrics.journal import entry
-from metrics.journal.entry import Flag, Outcome, Surface, records_of
+from metrics.journal.client import Caller
+from metrics.journal.entry import Flag, Kind, Outcome, Surface, records_of
 from metrics.journal.journal import Journal
 from metrics.journal.loss import LossCollector
 from metrics.journal.segment import read_header, read_records
-from tests.metrics.journal.conftest import ANYONE, Clock
+from tests.metrics.journal.conftest import ANYONE, SMALL, Clock
 
 A = b"A" * 16
 
@@ -67,6 +68,38 @@ def test_it_goes_on_in_the_next_segment(journal: Journal, tmp_path: Path) -> Non
     found = [(read_header(path), read_records(path)) for path in sorted(tmp_path.glob("*.journal"))]
     assert [header.position for header, _ in found] == [0, 10, 20]
     assert [len(records) // 72 for _, records in found] == [10, 10, 5]
+
+
+def test_several_are_written_as_one_by_one(journal: Journal, tmp_path: Path, clock: Clock) -> None:
+    """Though they go on in the next segments, and whatever they are."""
+    keyed = Caller(bytes(32), Kind.OPERATOR, 5, Flag.KEYED)
+    canary = journal.digest("88.118.1/CANARY")
+    notes = [
+        (A, ANYONE, Outcome.FOUND, Surface.V1, 3, 0),
+        (canary, keyed, Outcome.WITHDRAWN, Surface.SNMS, 0, Flag.RECURSIVE),
+    ] * 13
+    journal.note_all(notes)
+    journal.note_all([])
+    (tmp_path / "other").mkdir()
+    other = Journal(
+        tmp_path / "other",
+        node="node",
+        writer=7,
+        key=b"k" * 32,
+        canaries=["88.118.1/CANARY"],
+        clock=clock,
+        segment_bytes=SMALL,
+    )
+    for identifier, caller, outcome, surface, prefix_id, flags in notes:
+        other.note(identifier, caller, outcome, surface, prefix_id=prefix_id, flags=flags)
+    other.close()
+    written = [
+        [(read_header(path), read_records(path)) for path in sorted(folder.glob("*.journal"))]
+        for folder in (tmp_path, tmp_path / "other")
+    ]
+    assert written[0] == written[1]
+    assert [header.position for header, _ in written[0]] == [0, 10, 20]
+    assert sum(len(records) for _, records in written[0]) == 26 * 72
 
 
 def test_a_segment_that_is_ready_is_taken(journal: Journal, tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ import re
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from metrics.journal.entry import BODY, RECORD_BYTES
+from metrics.journal.journal import Journal
 from node.lane.head import MAX_KNOWN, Heads, read
 from node.lane.protocol import Lane
 from node.lane.site import LANE
@@ -70,6 +72,52 @@ async def test_it_counts_what_aiohttp_counts(pair: Pair) -> None:
         shown.append([line for line in lines if "registerId" not in line])
     assert shown[0] == shown[1]
     assert any(line.endswith(" 3.0") for line in shown[0])
+
+
+class Line(asyncio.Transport):
+    """A client's end. `seen` are the numbers of records that stood in the journal at each write."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__({"peername": ("192.0.2.1", 1)})
+        self._journal = journal
+        self.seen: list[int] = []
+        self.answers = b""
+
+    def write(self, data: Any) -> None:
+        self.seen.append(self._journal.position)
+        self.answers += data
+
+    def close(self) -> None:
+        """Nobody is there."""
+
+
+async def test_answers_of_a_turn_are_noted_together_once_they_are_given(pair: Pair) -> None:
+    """A resolution is never in the journal before its answer was handed over, and is there before
+    anything else happens."""
+    handles = await register(pair, "SN1", "SN2")
+    asked = [request(f"GET /v1/resolve/{handle}", "User-Agent: a") for handle in handles]
+    for one in asked:  # from now on they are at hand
+        await exchange(pair.lane, [one + BYE])
+    journal = pair.lane.node.wiring.recorder.journal
+    before = journal.position
+    server = web.Server(lambda _: None)
+    lines = [Line(journal) for _ in range(3)]
+    opened = []
+    for line in lines:
+        lane = Lane(pair.desk, server, asyncio.get_running_loop())
+        lane.connection_made(line)
+        lane.data_received(asked[0])
+        lane.data_received(asked[1] * 2)
+        opened.append(lane)
+    assert [line.seen for line in lines] == [[before, before]] * 3
+    await asyncio.sleep(0)
+    assert journal.position == before + 9
+    assert len({record[1:] for record in noted(pair.lane)[before:]}) == 1  # one client
+    assert all(pair.by_lane(line.answers) == 3 for line in lines)
+    ids = [match for line in lines for match in re.findall(rb"Request-Id: (\S+)", line.answers)]
+    assert len(set(ids)) == 9
+    for lane in opened:
+        lane.connection_lost(None)
 
 
 async def test_while_changes_are_not_heard_aiohttp_answers(pair: Pair) -> None:
