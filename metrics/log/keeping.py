@@ -13,7 +13,7 @@ import structlog
 from metrics.log import store
 from metrics.log.backfill.backfill import Backfill
 from metrics.log.log import Kind, Log
-from metrics.log.publisher import Publisher
+from metrics.log.publisher import LogBehind, LogForked, Publisher
 from metrics.log.sequencer import Sequencer
 from registry.database import DATABASE_AWAY, Database
 from registry.errors import BiaoshiError
@@ -49,7 +49,7 @@ class LogKeeping:
         self._backfill = backfill
         self._now = now
         self._period = period
-        self._begun = False
+        self._begun = self._asked = self._doubted = False
         self._thinned: datetime | None = None
         self.trouble: str | None = None  # why no log is kept at present
         self._running = False
@@ -89,8 +89,9 @@ class LogKeeping:
         """Take in what is owed, for a while, and publish; how many leaves were taken in."""
         if not self._begun:
             await self._sequencer.begin()
-            await self._publisher.examine()
             self._begun = True
+        if not await self._examined():
+            return 0
         taken = 0
         committed = await self._committed()
         if committed:
@@ -102,9 +103,26 @@ class LogKeeping:
                 break
         if committed and await self._lags():
             return taken
-        await self._publisher.publish()
+        await self._publish()
         await self._tidy()
         return taken
+
+    async def _examined(self) -> bool:
+        """Whether the witnesses have said how far they have seen. Before that, and after they have
+        seen something else, no log grows: in a database that was put back, what is lost could not
+        be told any more from what came after."""
+        if not self._asked and await self._publisher.examine():
+            if self._doubted:
+                await self._publish()
+            self._asked, self._doubted = True, False
+        return self._asked
+
+    async def _publish(self) -> None:
+        try:
+            await self._publisher.publish()
+        except (LogBehind, LogForked):
+            self._asked, self._doubted = False, True
+            raise
 
     async def _committed(self) -> bool:
         """Whether the commitment to K, the first statement of all, is published."""

@@ -91,30 +91,38 @@ class Publisher:
         # Rounds left: of a witness in all logs (None) where it is away, in one that it refused.
         self._resting: dict[tuple[str | None, VerifierKey], int] = {}
 
-    async def examine(self) -> None:
-        """Ask the witnesses how far they have seen the logs. Raises LogBehind where that is further
-        than the database goes; who does not answer is asked again before anything is signed."""
+    async def examine(self) -> bool:
+        """Ask the witnesses how far they have seen the logs; whether as many answered as a
+        checkpoint needs. Raises LogBehind where one has seen more than the database has; who does
+        not answer is asked again before anything is signed for it."""
         async with self._database.connection() as connection:
             logs = await store.logs(connection)
             published = {log.log_id: await store.published(connection, log.log_id) for log in logs}
-        for log in {(log.kind, log.year): log for log in logs}.values():
-            for witness in self._witnesses:
-                try:
+        present = {(log.kind, log.year): log for log in logs}.values()
+        answered = 0
+        for witness in self._witnesses:
+            try:
+                for log in present:
                     await self._size_at(witness, log, published[log.log_id])
-                except WitnessAway as error:
-                    logger.warning("witness-failed", witness=witness.key.name, reason=error.detail)
+                answered += 1
+            except WitnessAway as error:
+                logger.warning("witness-failed", witness=witness.key.name, reason=error.detail)
+        return answered >= self._needed
 
     async def witnessed(self, log: Log) -> int:
-        """The largest size of a log that a witness has seen, as far as they answer."""
+        """The largest size of a log that a witness has seen, as far as they answer. Raises
+        WitnessAway where there are witnesses, and none does."""
         async with self._database.connection() as connection:
             published = await store.published(connection, log.log_id)
-        sizes = [0]
+        sizes: list[int] = []
         for witness in self._witnesses:
             try:
                 sizes.append(await self._asked(witness, log, published))
             except WitnessAway as error:
                 logger.warning("witness-failed", witness=witness.key.name, reason=error.detail)
-        return max(sizes)
+        if self._witnesses and not sizes:
+            raise WitnessAway("none of the witnesses answers, so nobody can say what is lost")
+        return max(sizes, default=0)
 
     async def publish(self) -> list[str]:
         """Publish a checkpoint of every log that has grown; their names. Raises LogBehind and

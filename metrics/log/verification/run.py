@@ -21,7 +21,7 @@ from metrics.log.verification.folder import Head, LogFolder, log_folders
 from metrics.log.verification.heads import Trust
 from metrics.log.verification.signing import follow, unvouched
 from metrics.log.verification.statements import Given, StatementCheck, answered_for, one_key
-from metrics.log.verification.succession import missing, succession
+from metrics.log.verification.succession import missing, restated, succession, told
 from metrics.log.verification.verify import Progress, Verified, check_against, verify_log
 
 DEMONSTRATION = "演示数据，不具有证明效力。Demonstration data: it proves nothing."
@@ -64,6 +64,7 @@ def run(question: Question, progress: Progress = lambda name, done, of: None) ->
     findings += one_key(logs)
     findings += _unstated(question.paths, logs)
     findings += succession(logs)
+    findings += restated(logs)
     matched = None
     if question.key is not None and question.dump is not None:
         matched, missing = match(_distinct(logs), question.key, question.dump)
@@ -205,6 +206,7 @@ def _remarks(logs: list[Verified], trusts: dict[Path, Trust]) -> Iterable[str]:
     for log in logs:
         yield from answered_for(log.statements)
         yield from unvouched(log.folder.name, log.statements)
+    yield from told(logs)
     yield from missing(logs)
     if not sm2.available() and any(
         sm2.is_sm2(key) for trust in trusts.values() for key in trust.logs

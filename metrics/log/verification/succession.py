@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from metrics.log.fault import LogFault
 from metrics.log.merkle import EMPTY_ROOT, root
-from metrics.log.statement import LOG_CLOSED, LOG_OPENED, LOG_SUCCEEDED, Statement
+from metrics.log.statement import DAILY, LOG_CLOSED, LOG_OPENED, LOG_SUCCEEDED, Statement
 from metrics.log.verification.finding import Finding
-from metrics.log.verification.verify import Verified
+from metrics.log.verification.verify import Tags, Verified
 
 
 def succession(logs: Sequence[Verified]) -> Iterator[Finding]:
@@ -30,14 +32,75 @@ def succession(logs: Sequence[Verified]) -> Iterator[Finding]:
             yield _blamed(log, f"no statement says that it succeeds {before}")
             continue
         old = next((one for one in beside if one.folder.name == before), None)
-        carried, witnessed = stated[0].get("carried"), stated[0].get("witnessed")
-        if not isinstance(carried, int) or not isinstance(witnessed, int):
+        carried, shared = stated[0].get("carried"), stated[0].get("shared")
+        if not isinstance(carried, int) or not isinstance(shared, int):
             yield _blamed(log, "what it carried over is not stated in whole numbers")
-        elif old is None or old.head is None:
-            if witnessed > 0:
-                yield _blamed(log, f"{before}, which it succeeds, is not here")
-        else:
+            continue
+        yield from _begins(log, carried, str(stated[0].get("carried_root")))
+        if old is not None and old.head is not None:
             yield from _carried(log, old, carried)
+        elif shared > 0:
+            yield _blamed(log, f"{before}, which it succeeds, is not here")
+
+
+def told(logs: Sequence[Verified]) -> Iterator[str]:
+    """Remarks on what was succeeded, and what was lost of it by what is stated; and by the leaves
+    themselves, where an export of before is at hand."""
+    found: dict[str, None] = {}
+    for log in logs:
+        if log.year or log.head is None:
+            continue
+        for one in _said([log], LOG_SUCCEEDED):
+            name, successor = one.content.get("log"), one.content.get("successor")
+            least, most = one.content.get("lost_at_least"), one.content.get("lost_at_most")
+            lost = f"{least}" if least == most else f"{least}–{most}"
+            found[
+                f"日志 {name} 由 {successor} 接续，所见证的条目丢失 {lost} 条"
+                f"{_counted(logs, log, str(name), str(successor))}。"
+                f"{name} goes on as {successor}, and of what was witnessed {lost} leaves are lost: "
+                f"{one.content.get('reason')}"
+            ] = None
+    yield from found
+
+
+def _counted(logs: Sequence[Verified], said: Verified, name: str, successor: str) -> str:
+    """How many leaves of the longest export of the old log its successor does not have."""
+    assert said.head is not None  # it was read
+    node = said.head.checkpoint.origin.rpartition("/")[0]
+    tags: dict[str, Tags] = {}
+    for one in logs:
+        if one.head is None or one.tags is None:
+            continue
+        name_there, size = one.folder.name, len(tags.get(one.folder.name, ()))
+        if one.head.checkpoint.origin == f"{node}/{name_there}" and len(one.tags) >= size:
+            tags[name_there] = one.tags
+    if name not in tags or successor not in tags:
+        return ""
+    old, new = tags[name], tags[successor]
+    gone = int((~np.isin(old, new)).sum())
+    return f"（现有文件中的 {len(old)} 条里，{gone} 条不在其中）"
+
+
+def restated(logs: Sequence[Verified]) -> Iterator[Finding]:
+    """After a succession a day may be stated again, since the first time was lost; but a day that
+    was over can't have come to more than it did."""
+    days: dict[tuple[str, str], tuple[str, dict[str, int]]] = {}
+    for log in sorted(logs, key=lambda one: (len(one.folder.name), one.folder.name)):
+        if log.year or log.head is None:
+            continue
+        node = log.head.checkpoint.origin.rpartition("/")[0]
+        for one in _said([log], DAILY):
+            found = {name: one.content.get(name) for name in ("created", "imported", "counted")}
+            numbers = {name: count for name, count in found.items() if isinstance(count, int)}
+            day = str(one.content.get("day"))
+            first, before = days.setdefault((node, day), (log.folder.name, numbers))
+            more = [name for name in numbers if numbers[name] > before.get(name, 0)]
+            if more and first != log.folder.name:
+                detail = (
+                    f"{day} is stated to have come to {numbers[more[0]]} ({more[0]}), "
+                    f"and to {before.get(more[0], 0)} in {first}"
+                )
+                yield Finding(log.folder.name, "restated", detail)
 
 
 def missing(logs: Sequence[Verified]) -> Iterator[str]:
@@ -57,13 +120,28 @@ def missing(logs: Sequence[Verified]) -> Iterator[str]:
         )
 
 
+def _begins(log: Verified, carried: int, wanted: str) -> Iterator[Finding]:
+    """The successor begins as it was stated to."""
+    assert log.head is not None
+    size = log.head.checkpoint.size
+    if carried > size:
+        yield _blamed(log, f"it has fewer leaves than the {carried} that it carried over")
+        return
+    try:
+        found = root(carried, log.folder.reader(size)) if carried else EMPTY_ROOT
+    except LogFault as fault:
+        yield _blamed(log, fault.detail)
+        return
+    if found.hex() != wanted:
+        yield _blamed(log, f"its first {carried} leaves are not those that were carried over")
+
+
 def _carried(log: Verified, old: Verified, carried: int) -> Iterator[Finding]:
     assert log.head is not None
     assert old.head is not None
     size = min(carried, old.head.checkpoint.size)
     if size > log.head.checkpoint.size:
-        yield _blamed(log, f"it has fewer leaves than the {size} that it carried over")
-        return
+        return  # which was blamed already
     try:
         one, two = (
             root(size, some.folder.reader(some.head.checkpoint.size)) if size else EMPTY_ROOT

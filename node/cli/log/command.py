@@ -11,12 +11,15 @@ from cyclopts import App, Parameter
 from yarl import URL
 
 from metrics.log.export import export as export_logs
+from metrics.log.fault import LogFault
 from metrics.log.keys import LogKeys
-from metrics.log.note import VerifierKey
+from metrics.log.note import SignedNote, VerifierKey
+from metrics.log.succession import Succeeded
 from metrics.log.succession import succeed as succeed_logs
 from node import foundation
 from node.app import open_node
 from node.cli.log.progress import Advance, bar
+from node.cli.option import repeated
 from node.cli.serve import Config
 from node.cli.terminal import console, table
 from node.demo.demonstration import Demonstration
@@ -69,24 +72,46 @@ async def export(
 async def succeed(
     *,
     reason: Annotated[str, Parameter(help="Why, as the statement will say.")],
+    checkpoint: Annotated[
+        tuple[Path, ...],
+        repeated("The last checkpoint of an old log, where somebody has it: its root is stated."),
+    ] = (),
     config: Config = None,
+    data: Data = None,
 ) -> None:
-    """Open successors of all logs, after the database was restored to an earlier state.
+    """Open successors of logs that cannot go on, after the database was put back to an old state.
 
-    Their witnesses have seen leaves that are lost, so the old logs can never be continued. The
-    successors begin with what there is; the first statement of the new statements log says what
-    was lost, and why. Stop the node first.
+    Their witnesses have seen leaves that are lost. The successors begin with what there is; a
+    statement says what was lost, and why. Stop the node first, unless --data names it: that one
+    goes on with the successors by itself.
     """
-    settings = load(config, os.environ)
+    settings = _settings(config, data)
     keys, origin = _log_of(settings)
+    seen = [_note(path) for path in checkpoint]
     async with open_node(settings) as node:
         log, database = node.wiring.log, node.wiring.database
         assert log is not None  # `_log_of` has seen to it
-        made = await succeed_logs(database, log.publisher, keys, origin, reason, datetime.now(UTC))
-    shown = table("日志 Log", "后继 Successor", "保留 Carried over", "丢失 Lost")
+        at = datetime.now(UTC)
+        made = await succeed_logs(database, log.publisher, keys, origin, reason, at, seen)
+    shown = table("日志 Log", "后继 Successor", "见证 Witnessed", "保留 Carried over", "丢失 Lost")
     for one in made:
-        shown.add_row(one.log, one.successor, f"{one.carried:,}", f"{one.lost:,}")
-    console().print(shown)
+        shown.add_row(one.log, one.successor, f"{one.witnessed:,}", f"{one.carried:,}", _lost(one))
+    console().print(
+        shown if made else "各日志均可继续，无需后继。Every log can go on: none needs a successor."
+    )
+
+
+def _lost(one: Succeeded) -> str:
+    if one.lost_at_least == one.lost_at_most:
+        return f"{one.lost_at_most:,}"
+    return f"{one.lost_at_least:,}–{one.lost_at_most:,}"
+
+
+def _note(path: Path) -> SignedNote:
+    try:
+        return SignedNote.parse(path.read_bytes().decode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise LogFault(f"cannot read {path}: {error}", field="checkpoint", rule="file") from None
 
 
 def _settings(config: Path | None, data: Path | None) -> Settings:

@@ -21,7 +21,7 @@ from metrics.log.leaf import Leaf
 from metrics.log.log import SHANGHAI, Kind
 from metrics.log.merkle import leaf_hash
 from metrics.log.note import SignedNote, check_signed
-from metrics.log.publisher import LogBehind, LogForked
+from metrics.log.publisher import LogBehind, LogForked, WitnessAway
 from metrics.log.sequencer import LeafKeyDiffers, LogClosed
 from metrics.log.statement import Statement
 from metrics.log.succession import Succeeded, succeed
@@ -39,6 +39,7 @@ from registry.record.registration import Method
 from tests.metrics.log.conftest import ORIGIN, Kept, NearWitness
 
 YEAR = f"registrations-{datetime.now(UTC).year}"
+NOTE = f"{ORIGIN}/{YEAR}%"
 WAITED_FOR = """SELECT EXISTS (SELECT FROM pg_locks
                  WHERE NOT granted AND relation = 'leaf_key'::regclass)"""
 DAY = Statement("daily-totals", datetime(2026, 1, 2, tzinfo=UTC), {"day": "2026-01-01"})
@@ -242,7 +243,9 @@ async def back_to(kept: Kept, size: int) -> None:
     tree = Tree()
     tree.append([leaf_hash(entry) for entry in entries])
     async with kept.database.connection() as connection:
-        await connection.execute("DELETE FROM log_checkpoint WHERE log_id = $1", log.log_id)
+        await connection.execute(
+            "DELETE FROM log_checkpoint WHERE log_id = $1 AND size > $2", log.log_id, size
+        )
         await connection.execute("DELETE FROM log_span WHERE first >= $1", size)
         await connection.execute(
             "UPDATE log_tile SET content = substr(content, 1, $2) WHERE log_id = $1 AND level = 0",
@@ -274,17 +277,39 @@ async def test_a_database_put_back_is_not_signed_any_more(kept: Kept) -> None:
 
 
 async def test_another_history_of_the_same_length_convinces_nobody(kept: Kept) -> None:
+    """It came about because another witness, which knows less, was the only one to answer."""
+    other = NearWitness(kept.keys, "other.example.invalid")
     await kept.register("A", "B", "C")
     await settle(kept.keeping())
     await back_to(kept, 2)
-    kept.witness.away = True  # so that it can't be asked at the start
+    kept.witness.away = True
+    keeping = kept.keeping(kept.witness, other)
+    await kept.register("D", "E")
+    await settle(keeping)
+    kept.witness.away = False
+    for _ in range(3):
+        with pytest.raises(LogForked):
+            await settle(keeping, rounds=30)
+    assert kept.witness.memory.checkpoints[f"{ORIGIN}/{YEAR}"].size == 3
+    size = (await kept.log(YEAR)).size
+    await kept.register("F")
+    with pytest.raises(LogForked):
+        await keeping.round()
+    assert (await kept.log(YEAR)).size == size  # it does not even grow
+
+
+async def test_no_log_grows_before_a_witness_has_said_what_it_saw(kept: Kept) -> None:
+    await kept.register("A", "B", "C")
+    await settle(kept.keeping())
+    await back_to(kept, 2)
+    kept.witness.away = True
     keeping = kept.keeping()
     await kept.register("D", "E")
-    await keeping.round()
+    await settle(keeping)
+    assert (await kept.log(YEAR)).size == 2
     kept.witness.away = False
-    with pytest.raises(LogForked):
-        await settle(keeping, rounds=30)
-    assert kept.witness.memory.checkpoints[f"{ORIGIN}/{YEAR}"].size == 3
+    with pytest.raises(LogBehind):
+        await keeping.round()
 
 
 async def test_another_k_is_refused(kept: Kept, tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -407,28 +432,84 @@ async def standing_logs(kept: Kept) -> dict[Kind, tuple[int, int]]:
     return {kind: (log.size, log.unpublished) for kind, log in found.items()}
 
 
-async def test_a_successor_begins_with_what_is_left(kept: Kept) -> None:
-    await kept.register("A", "B", "C")
+async def checkpoint_at(kept: Kept, name: str, size: int) -> Checkpoint:
+    """One that was kept."""
+    log = await kept.log(name)
+    async with kept.database.connection() as connection:
+        kept_ones = await store.all_published(connection, log.log_id)
+    (note,) = (one.note for one in kept_ones if one.size == size)
+    return Checkpoint.parse(SignedNote.parse(note).text)
+
+
+async def test_what_is_lost_is_said_in_bounds_where_the_log_grew_again(kept: Kept) -> None:
+    """The database has as many leaves as were witnessed, and they are others."""
+    other = NearWitness(kept.keys, "other.example.invalid")
+    await kept.register("A")
     await settle(kept.keeping())
+    await kept.register("B", "C")
+    await settle(kept.keeping())
+    await back_to(kept, 1)
+    kept.witness.away = True
+    await kept.register("D", "E", "F")
+    await settle(kept.keeping(kept.witness, other, needed=1))
+    await kept.sql("DELETE FROM log_checkpoint WHERE size > 1 AND note LIKE $1", NOTE)
+    kept.witness.away = False
+    made = await succeed(kept.database, kept.publisher(), kept.keys, ORIGIN, "a disk", kept.now)
+    assert made == [Succeeded(YEAR, f"{YEAR}-2", carried=4, shared=1, witnessed=3)]
+    assert (made[0].lost_at_least, made[0].lost_at_most) == (0, 2)
+
+
+async def test_nobody_succeeds_anything_while_no_witness_answers(kept: Kept) -> None:
+    await kept.register("A", "B")
+    await settle(kept.keeping())
+    kept.witness.away = True
+    with pytest.raises(WitnessAway, match="nobody can say what is lost"):
+        await succeed(kept.database, kept.publisher(), kept.keys, ORIGIN, "a disk", kept.now)
+    assert (await kept.log(YEAR)).closed_at is None
+
+
+async def test_a_successor_begins_with_what_is_left(kept: Kept) -> None:
+    await kept.register("A")
+    await settle(kept.keeping())
+    await kept.register("B", "C")
+    await settle(kept.keeping())
+    last = await kept.sql("SELECT note FROM log_checkpoint WHERE size = 3 AND note LIKE $1", NOTE)
     await back_to(kept, 2)
     await kept.register("D")
     with pytest.raises(LogBehind):
         await kept.keeping().round()
     made = await succeed(
-        kept.database, kept.publisher(), kept.keys, ORIGIN, "restored from a backup", kept.now
+        kept.database,
+        kept.publisher(),
+        kept.keys,
+        ORIGIN,
+        "restored from a backup",
+        kept.now,
+        [SignedNote.parse(last)],
     )
-    assert made == [
-        Succeeded("statements", "statements-2", 4, 0),
-        Succeeded(YEAR, f"{YEAR}-2", 2, 1),
-    ]
+    assert made == [Succeeded(YEAR, f"{YEAR}-2", carried=2, shared=1, witnessed=3)]
+    assert (made[0].lost_at_least, made[0].lost_at_most) == (1, 2)
+    again = await succeed(kept.database, kept.publisher(), kept.keys, ORIGIN, "again", kept.now)
+    assert again == []
     await settle(kept.keeping())
     tags = [Leaf.parse(entry).tag for entry in await entries_of(kept, f"{YEAR}-2")]
     assert tags == [kept.keys.leaf.tag(f"{kept.prefix}/{suffix}") for suffix in "ABD"]
     assert (await published(kept, f"{YEAR}-2")).size == 3
-    said = [Statement.parse(entry) for entry in await entries_of(kept, "statements-2")]
-    told = {one.content["log"]: one.content for one in said if one.kind == "log-succeeded"}
-    assert (told[YEAR]["carried"], told[YEAR]["witnessed"], told[YEAR]["lost"]) == (2, 3, 1)
-    assert told[YEAR]["successor"] == f"{YEAR}-2"
+    said = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
+    (told,) = (one.content for one in said if one.kind == "log-succeeded")
+    assert told == {
+        "log": YEAR,
+        "successor": f"{YEAR}-2",
+        "carried": 2,
+        "carried_root": (await kept.log(YEAR)).root.hex(),
+        "shared": 1,
+        "shared_root": (await checkpoint_at(kept, YEAR, 1)).root.hex(),
+        "witnessed": 3,
+        "witnessed_root": Checkpoint.parse(SignedNote.parse(last).text).root.hex(),
+        "lost_at_least": 1,
+        "lost_at_most": 2,
+        "reason": "restored from a backup",
+    }
     assert (await kept.log(YEAR)).closed_at is not None
     await kept.register("E")
     await settle(kept.keeping())

@@ -15,6 +15,7 @@ from metrics.log.log import SHANGHAI
 from metrics.log.merkle import leaf_hash
 from metrics.log.statement import LOG_OPENED, LOG_SUCCEEDED, Statement
 from metrics.log.tile import pack, unpack
+from metrics.log.tree import Tree
 from tests.metrics.log.verification.test_tampering import (
     KEYS,
     START,
@@ -47,9 +48,15 @@ def succeeded(export: Path, entries: Sequence[bytes], name: str = NEXT) -> None:
     trusted(export, log)
 
 
-def stated(export: Path) -> None:
-    content = {"log": YEAR, "successor": NEXT, "carried": LEAVES, "witnessed": LEAVES, "lost": 0}
-    say(export, [*said(export), Statement(LOG_SUCCEEDED, AT, content)])
+def stated(export: Path, carried: int = LEAVES, **changes: object) -> None:
+    tree = Tree()
+    tree.append([leaf_hash(one) for one in entries_at(export)[:carried]])
+    content = {
+        "log": YEAR, "successor": NEXT, "carried": carried, "carried_root": tree.root.hex(),
+        "shared": LEAVES, "witnessed": LEAVES + 2, "lost_at_least": 2, "lost_at_most": 2,
+        "reason": "a disk",
+    }  # fmt: skip
+    say(export, [*said(export), Statement(LOG_SUCCEEDED, AT, {**content, **changes})])
 
 
 def test_an_honest_succession_holds(export: Path) -> None:
@@ -59,6 +66,8 @@ def test_an_honest_succession_holds(export: Path) -> None:
     result = verify(export, key=leaf_key(), dump=dump(export))
     assert result.holds, result.findings
     assert result.matched == LEAVES
+    (remark,) = (one for one in result.remarks if "a disk" in one)
+    assert f"{YEAR} goes on as {NEXT}, and of what was witnessed 2 leaves are lost" in remark
 
 
 def test_a_successor_written_anew(export: Path) -> None:
@@ -66,13 +75,51 @@ def test_a_successor_written_anew(export: Path) -> None:
     entries = entries_at(export)
     succeeded(export, [*entries[1:], entries[0]])
     stated(export)
-    assert finding(verify(export), "log-succeeded").detail.endswith(f"are not those of {YEAR}")
+    details = [one.detail for one in verify(export).findings if one.rule == "log-succeeded"]
+    assert details[0].endswith("are not those that were carried over")
+    assert details[1].endswith(f"are not those of {YEAR}")
 
 
 def test_a_successor_with_fewer_leaves(export: Path) -> None:
     succeeded(export, entries_at(export)[: LEAVES - 1])
     stated(export)
     assert "fewer" in finding(verify(export), "log-succeeded").detail
+
+
+def test_a_successor_that_begins_otherwise_than_stated(export: Path) -> None:
+    """Also where nothing of the old log is left to compare it with."""
+    succeeded(export, entries_at(export))
+    stated(export, shared=0, carried_root="00" * 32)
+    shutil.rmtree(export / YEAR)
+    assert "carried over" in finding(verify(export), "log-succeeded").detail
+
+
+def test_what_was_lost_is_counted_where_the_old_log_is_at_hand(
+    export: Path, tmp_path: Path
+) -> None:
+    before = Path(shutil.copytree(export, tmp_path / "before"))
+    fewer = entries_at(export)[:590]
+    succeeded(export, fewer)
+    stated(export, 590, shared=580, witnessed=LEAVES, lost_at_least=10, lost_at_most=20)
+    shutil.rmtree(export / YEAR)
+    result = verify(before, export)
+    (remark,) = (one for one in result.remarks if "a disk" in one)
+    assert "10–20 leaves are lost" in remark
+    assert f"{LEAVES} 条里，10 条不在其中" in remark
+
+
+@pytest.mark.parametrize(("created", "blamed"), [(301, True), (300, False), (299, False)])
+def test_a_day_stated_again_comes_to_no_more(export: Path, created: int, blamed: bool) -> None:
+    statements = said(export)
+    last = statements[-1]
+    again = Statement(last.kind, last.at, {**last.content, "created": created})
+    log = Writer(export, "statements-2", KEYS)
+    entries = [one.text.encode() for one in (*statements[:-1], again)]
+    log.add([leaf_hash(one) for one in entries], [pack([one]) for one in entries])
+    log.checkpoint(AT, final=True)
+    trusted(export, log)
+    found = [one for one in verify(export).findings if one.rule == "restated"]
+    assert bool(found) is blamed
 
 
 def test_a_successor_that_was_never_stated(export: Path) -> None:
