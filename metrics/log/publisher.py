@@ -16,7 +16,7 @@ import structlog
 
 from metrics.log import store
 from metrics.log.keys import LogKeys
-from metrics.log.log import Log
+from metrics.log.log import Kind, Log
 from metrics.log.merkle import EMPTY_ROOT, consistency_proof
 from metrics.log.note import Signature, SignedNote, VerifierKey
 from metrics.log.reading import prove
@@ -130,8 +130,10 @@ class Publisher:
         async with self._database.connection() as connection:
             logs = await store.logs(connection)
         self._resting = {key: left - 1 for key, left in self._resting.items() if left > 1}
-        present = {(log.kind, log.year): log for log in logs}
-        return [log.name for log in present.values() if log.size and await self._publish(log)]
+        present = {(log.kind, log.year): log for log in logs}.values()
+        # Statements last: what they say of the other logs is published before them.
+        ordered = sorted(present, key=lambda log: log.kind is Kind.STATEMENTS)
+        return [log.name for log in ordered if log.size and await self._publish(log)]
 
     async def _publish(self, log: Log) -> bool:
         async with self._database.connection() as connection:

@@ -22,21 +22,30 @@ MAX_FINDINGS = 20
 
 
 class _Line(msgspec.Struct):
-    handle: str
+    """Of `biaoshi log export --dump`, or of an export of a prefix, whose last line says whether it
+    is whole."""
+
+    handle: str = ""
+    imported: bool = False
+    type: str = ""
+    complete: bool = False
 
 
 def identifiers(file: Path, *, case_sensitive: bool = False) -> Iterator[str]:
     """Canonical identifiers out of a text with one in each line: alone, or as the `handle` of an
-    NDJSON export. Raises LogFault naming the line."""
+    NDJSON export. Imported ones are left out, as they have no leaf. Raises LogFault naming the
+    line."""
     decoder = msgspec.json.Decoder(_Line)
     with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            text = line.strip()
+        for number, read in enumerate(lines, start=1):
+            text = read.strip()
             if not text:
                 continue
             try:
-                spelled = decoder.decode(text).handle if text[:1] == b"{" else text.decode()
-                yield Identifier.parse(spelled).canonical(case_sensitive)
+                line = decoder.decode(text) if text[:1] == b"{" else _Line(text.decode())
+                if line.imported or (line.type == "export" and line.complete):
+                    continue
+                yield Identifier.parse(line.handle).canonical(case_sensitive)
             except (msgspec.DecodeError, UnicodeDecodeError, InvalidIdentifier) as error:
                 raise LogFault(
                     f"{file} line {number}: {error}", field=str(file), rule="dump"

@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from yarl import URL
 
+from metrics.log.dump import dumped
 from metrics.log.export import export as export_logs
 from metrics.log.fault import LogFault
 from metrics.log.keys import LogKeys
@@ -27,6 +28,7 @@ from node.embedded.postgres import running_url
 from node.run import settings_of
 from node.sandbox.witness import verifier_in
 from node.settings import InvalidSettings, Settings, load
+from registry.database import Connection
 
 Data = Annotated[Path | None, Parameter(help="A data folder of `biaoshi run` that is running.")]
 
@@ -42,6 +44,10 @@ async def export(
     folder: Annotated[Path, Parameter(help="Where to; a folder exported to before is continued.")],
     /,
     *,
+    dump: Annotated[
+        Path | None,
+        Parameter(help="Write all identifiers with a leaf in it here, for whoever is given K."),
+    ] = None,
     config: Config = None,
     data: Data = None,
 ) -> None:
@@ -53,20 +59,32 @@ async def export(
     keys, origin = _log_of(settings)
     connection = await foundation.connect(settings.database_url)
     try:
-        with bar() as progress:
-            done = await export_logs(
-                connection,
-                folder,
-                lambda name: keys.verifiers(f"{origin}/{name}"),
-                _witnesses(settings),
-                Advance(progress).tell,
-            )
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            with bar() as progress:
+                done = await export_logs(
+                    connection,
+                    folder,
+                    lambda name: keys.verifiers(f"{origin}/{name}"),
+                    _witnesses(settings),
+                    Advance(progress).tell,
+                )
+            if dump is not None:
+                await _write_dump(connection, dump)
     finally:
         await connection.close()
     shown = table("日志 Log", "条目 Leaves", "新文件 New files")
     for one in done:
         shown.add_row(one.name, f"{one.size:,}", f"{one.files:,}")
     console().print(shown if done else "尚无已发布的日志。No log is published yet.")
+
+
+async def _write_dump(connection: Connection, file: Path) -> None:
+    """Whole or not at all."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    with unfinished.open("wb") as out:
+        async for lines in dumped(connection):
+            out.write(lines)
+    unfinished.replace(file)
 
 
 async def succeed(

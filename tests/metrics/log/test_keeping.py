@@ -14,6 +14,7 @@ from metrics.log import keys as log_keys
 from metrics.log import store
 from metrics.log.checkpoint import Checkpoint
 from metrics.log.cosignature import times
+from metrics.log.dump import dumped
 from metrics.log.export import export
 from metrics.log.keeping import LogKeeping
 from metrics.log.keys import LogKeys
@@ -28,6 +29,7 @@ from metrics.log.succession import Succeeded, succeed
 from metrics.log.tile import ENTRIES, bundles, tiles, unpack
 from metrics.log.tree import Tree
 from metrics.log.upkeep import UpkeepCollector
+from metrics.log.verification.dump import identifiers
 from metrics.log.verification.run import Question, run
 from metrics.standing import store as standing
 from registry.database import Connection, Database
@@ -665,3 +667,21 @@ async def test_an_export_names_the_keys_that_signed_before(kept: Kept, tmp_path:
     result = run(Question((tmp_path / "out",), processes=1))
     assert result.holds, result.findings
     assert [log.checkpoints for log in result.logs if log.name == YEAR] == [2]
+
+
+async def test_a_dump_has_what_is_published_and_tells_imports_apart(
+    kept: Kept, tmp_path: Path
+) -> None:
+    await kept.register("FOREIGN")
+    await kept.sql("DELETE FROM leaf_owed")
+    await kept.sql("UPDATE batch SET method = $1", Method.IMPORT)
+    await kept.register(*"ABC")
+    await settle(kept.keeping())
+    await kept.register("LATE")
+    file = tmp_path / "dump"
+    async with kept.database.connection() as connection:
+        file.write_bytes(b"".join([some async for some in dumped(connection)]))
+    known = [f"{kept.prefix}/{suffix}" for suffix in "ABC"]
+    foreign = f'{{"handle":"{kept.prefix}/FOREIGN","imported":true}}'
+    assert file.read_text().split() == [*known, foreign]
+    assert list(identifiers(file)) == known

@@ -57,9 +57,12 @@ async def test_export_and_verify(
         json={"values": [{"index": 1, "type": "A", "data": "b"}]},
     )
     await logged.checkpoint(YEAR, 2)
-    assert await run("log", "export", target, "--config", config) == 0
     dump = tmp_path / "dump"
-    dump.write_text(f'{handle}\n{{"handle": "{owner.prefix}/b", "values": []}}\n')
+    assert await run("log", "export", target, "--dump", dump, "--config", config) == 0
+    assert dump.read_text() == f"{owner.prefix}/A\n{owner.prefix}/B\n"
+    end = {"type": "export", "complete": True, "identifiers": 1}
+    spelled = [{"handle": f"{owner.prefix}/b", "values": []}, end]
+    dump.write_text("\n".join([handle, *map(json.dumps, spelled)]))
     keys = [f"--log-key={key}" for name in ("statements", YEAR) for key in _keys(log_folder, name)]
     trusted = [*keys, f"--witness-key={logged.sandbox.witness_key}"]
     matching = ["--leaf-key", log_folder / "leaf.key", "--dump", dump]
