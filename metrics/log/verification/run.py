@@ -21,7 +21,7 @@ from metrics.log.verification.folder import Head, LogFolder, log_folders
 from metrics.log.verification.heads import Trust
 from metrics.log.verification.signing import follow, unvouched
 from metrics.log.verification.statements import Given, StatementCheck, answered_for, one_key
-from metrics.log.verification.succession import missing, restated, succession, told
+from metrics.log.verification.succession import missing, predecessors, restated, succession, told
 from metrics.log.verification.verify import Progress, Verified, check_against, verify_log
 
 DEMONSTRATION = "演示数据，不具有证明效力。Demonstration data: it proves nothing."
@@ -125,13 +125,15 @@ def _between(logs: list[Verified]) -> list[Finding]:
 
 
 def _elsewhere(folder: LogFolder, folders: list[LogFolder]) -> list[Head]:
-    """Checkpoints of one log in other folders than this."""
-    others = [one for one in folders if one.path != folder.path and one.name == folder.name]
+    """Checkpoints of one log in other folders than this, and of the logs that it succeeds: its
+    leaves were there, or came later."""
+    names = [folder.name, *predecessors(folder.name)]
+    others = [one for one in folders if one.path != folder.path and one.name in names]
     if not others:
         return []
-    origins = {head.checkpoint.origin for head in _heads(folder)}
+    nodes = {head.checkpoint.origin.rpartition("/")[0] for head in _heads(folder)}
     heads = [head for other in others for head in _heads(other)]
-    return [head for head in heads if head.checkpoint.origin in origins]
+    return [head for head in heads if head.checkpoint.origin.rpartition("/")[0] in nodes]
 
 
 def _heads(folder: LogFolder) -> list[Head]:

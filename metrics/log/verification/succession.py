@@ -164,6 +164,14 @@ def _predecessor(name: str) -> str | None:
     return stem if int(number) == 2 else f"{stem}-{int(number) - 1}"
 
 
+def predecessors(name: str) -> Iterator[str]:
+    """registrations-2026-2 and registrations-2026 of registrations-2026-3."""
+    before = _predecessor(name)
+    while before is not None:
+        yield before
+        before = _predecessor(before)
+
+
 def _beside(logs: Sequence[Verified], log: Verified) -> list[Verified]:
     """Those of the same export."""
     return [one for one in logs if one.folder.path.parent == log.folder.path.parent]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from metrics.log import keys as log_keys
-from metrics.log import store
+from metrics.log import sm2, store
 from metrics.log.checkpoint import Checkpoint
 from metrics.log.cosignature import times
 from metrics.log.dump import dumped
@@ -30,6 +31,7 @@ from metrics.log.tile import ENTRIES, bundles, tiles, unpack
 from metrics.log.tree import Tree
 from metrics.log.upkeep import UpkeepCollector
 from metrics.log.verification.dump import identifiers
+from metrics.log.verification.heads import Trust
 from metrics.log.verification.run import Question, run
 from metrics.standing import store as standing
 from registry.database import Connection, Database
@@ -341,6 +343,44 @@ async def test_a_change_of_keys_is_stated(kept: Kept, tmp_path) -> None:  # type
     assert [len(some) for some in lists] == [1, 2, 1]
     assert lists[0][0] == lists[1][1]
     assert lists[1][0] == lists[2][0]
+
+
+@pytest.mark.skipif(not sm2.available(), reason="there is no gmssl-pyx for this machine")
+async def test_keys_of_both_kinds_are_followed_through_a_rotation(
+    kept: Kept, tmp_path: Path
+) -> None:
+    """From the one key that an auditor was given at the beginning, through the change of all."""
+    folder = tmp_path / "log-keys"
+    await kept.register("A")
+    await settle(kept.keeping())
+    given = kept.keys.verifiers(f"{ORIGIN}/statements")
+    for number, change in enumerate(
+        (partial(log_keys.rotate, with_sm2=True), log_keys.retire, log_keys.rotate, log_keys.retire)
+    ):
+        change(folder)
+        kept.keys = LogKeys.load(folder)
+        kept.witness.desk._trusted = kept.keys.verifiers
+        await kept.register(f"B{number}")
+        await settle(kept.keeping())
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "leaf.key", "log-1.pem.retired", "log-2.pem.retired", "log-2.sm2.retired", "log-3.pem",
+        "log-3.sm2",
+    ]  # fmt: skip
+    keys = kept.keys
+    async with kept.database.connection() as connection:
+        await export(
+            connection,
+            tmp_path / "out",
+            lambda name: keys.verifiers(f"{ORIGIN}/{name}"),
+            [kept.witness.key],
+        )
+    trust = Trust(tuple(given), (kept.witness.key,), pinned=True)
+    result = run(Question((tmp_path / "out",), trust=trust, processes=1))
+    assert result.holds, result.findings
+    assert len(result.remarks) == 1, result.remarks  # that it is a demonstration
+    said = [Statement.parse(entry) for entry in await entries_of(kept, "statements")]
+    lists = [one.content["keys"] for one in said if one.kind == "log-keys"]
+    assert [len(some) for some in lists] == [1, 3, 2, 4, 2]
 
 
 async def test_registrations_from_before_the_log_get_their_leaves(kept: Kept) -> None:

@@ -11,11 +11,14 @@ import pytest
 
 from loadtests.year import Writer, write_year
 from metrics.log.fault import LogFault
+from metrics.log.leaf import rows
 from metrics.log.log import SHANGHAI
 from metrics.log.merkle import leaf_hash
 from metrics.log.statement import LOG_OPENED, LOG_SUCCEEDED, Statement
 from metrics.log.tile import pack, unpack
 from metrics.log.tree import Tree
+from registry.leaf.leaf import Batch
+from registry.record.registration import Method
 from tests.metrics.log.verification.test_tampering import (
     KEYS,
     START,
@@ -92,6 +95,18 @@ def test_a_successor_that_begins_otherwise_than_stated(export: Path) -> None:
     stated(export, shared=0, carried_root="00" * 32)
     shutil.rmtree(export / YEAR)
     assert "carried over" in finding(verify(export), "log-succeeded").detail
+
+
+def test_a_leaf_that_is_backdated_into_a_successor(export: Path) -> None:
+    """No checkpoint of its own shows that: those of the log before it do."""
+    entries = entries_at(export)
+    batch = Batch(998, "88.118.7", Method.SINGLE, "key:YEAR")
+    key = leaf_key()
+    made = rows(key.blinded(batch.prefix), 998, START, key.material(batch, ["LATER"]))
+    succeeded(export, [*entries, *unpack(made.tobytes())])
+    stated(export)
+    found = finding(verify(export), "backdated")
+    assert (found.log, found.leaf) == (NEXT, LEAVES)
 
 
 def test_what_was_lost_is_counted_where_the_old_log_is_at_hand(
