@@ -9,10 +9,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from metrics.log import store
+from metrics.log.export import cut
 from metrics.log.fault import LogFault
 from metrics.log.log import Log
-from metrics.log.merkle import HASH_BYTES
-from metrics.log.tile import ENTRIES, HEIGHT, WIDTH, Tile, first_entries
+from metrics.log.tile import ENTRIES, HEIGHT, Tile
 from node.http.edge import problem_surface
 from node.wiring import WIRING
 from registry.errors import NotFound, Unavailable
@@ -74,15 +74,6 @@ def covers(size: int, tile: Tile) -> bool:
     """Whether all of a tile belongs to a log of this size."""
     there = size if tile.level == ENTRIES else size >> HEIGHT * tile.level
     return tile.start + tile.width <= there
-
-
-def cut(content: bytes, tile: Tile) -> bytes:
-    """A tile as wide as it was asked for, out of one that may have grown."""
-    if tile.width == WIDTH:
-        return content
-    if tile.level == ENTRIES:
-        return first_entries(content, tile.width)
-    return content[: tile.width * HASH_BYTES]
 
 
 def _nothing(detail: str) -> NotInLog:

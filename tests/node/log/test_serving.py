@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 import pytest
 
 from metrics.log.cosignature import times
+from metrics.log.export import cut
 from metrics.log.leaf import Leaf
 from metrics.log.merkle import leaf_hash
 from metrics.log.note import check_signed
 from metrics.log.statement import Statement
 from metrics.log.tile import ENTRIES, Tile, tiles, unpack
 from metrics.log.tree import Tree
-from node.log.serving import covers, cut
+from node.log.serving import covers
 from tests.node.log.conftest import ORIGIN, Logged
 
 YEAR = f"registrations-{datetime.now(UTC).year}"
