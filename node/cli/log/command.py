@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from yarl import URL
 
-from metrics.log.dump import dumped
+from metrics.log.dumping.dump import dumped
 from metrics.log.export import export as export_logs
 from metrics.log.fault import LogFault
 from metrics.log.keys import LogKeys

@@ -15,7 +15,7 @@ from metrics.log import keys as log_keys
 from metrics.log import sm2, store
 from metrics.log.checkpoint import Checkpoint
 from metrics.log.cosignature import times
-from metrics.log.dump import dumped
+from metrics.log.dumping.dump import dumped
 from metrics.log.export import export
 from metrics.log.keeping import LogKeeping
 from metrics.log.keys import LogKeys

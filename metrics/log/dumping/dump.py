@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from metrics.log import store
+from metrics.log.dumping import store
 from registry.database import Connection
 from registry.leaf.leaf import UNCOUNTED
 

@@ -1,0 +1,1 @@
+"""Identifiers for whoever has K and matches leaves to them."""
