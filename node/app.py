@@ -234,7 +234,7 @@ def _assemble(
         uplink=sender,
         keeper=keeper,
         log=log,
-        issuing=issuing(settings, database, session, recorder.journal.digest, log, _now),
+        issuing=issuing(settings, database, session, recorder.journal.digest, log, _now, once),
     )
     # Two workers: a small job need not wait for a large file to be opened.
     answering: list[Work] = [singles.run, worker.run, worker.run, watcher.run]

@@ -15,6 +15,7 @@ from award.money import Rate
 from metrics.year.book import YearBook
 from node.log.wiring import CertifiedLog
 from node.settings import Settings
+from registry.access.once import OnceRunner
 from registry.database import Database
 
 DEMO = "demo."  # what the origin of a demonstration's log begins with
@@ -27,6 +28,7 @@ def issuing(
     digest: Callable[[str], bytes],
     log: CertifiedLog | None,
     now: Callable[[], datetime],
+    once: OnceRunner,
 ) -> Issuing:
     """`digest` is the journal's hash of canonical identifiers. Without a certified log nothing can
     be signed, and so no report is issued."""
@@ -36,12 +38,19 @@ def issuing(
     return Issuing(
         database,
         settings.secondary_prefix,
-        ledger.year,
-        Signing(log.keys, log.origin, witnesses) if log else None,
+        ledger,
+        _signing(settings, log) if log else None,
         Prometheus(session, url) if url else None,
         Decimal(Rate.parse(settings.prometheus_tolerance)),
         now,
+        once,
     )
+
+
+def _signing(settings: Settings, log: CertifiedLog) -> Signing:
+    spelled = settings.national_node_witness_key
+    national = [key for key in log.witnesses if str(key) == (spelled or "").strip()]
+    return Signing(log.keys, log.origin, log.witnesses, national[0] if national else None)
 
 
 def is_demo(settings: Settings) -> bool:

@@ -120,23 +120,5 @@ async def years_with_counts(connection: Connection, through: int) -> list[int]:
     return [row["year"] for row in rows]
 
 
-async def enterprises_served(connection: Connection) -> int:
-    """Verified ones with an active prefix."""
-    number: int = await connection.fetchval(
-        """SELECT count(DISTINCT e.enterprise_id) FROM enterprise e
-             JOIN prefix p USING (enterprise_id)
-            WHERE e.state = 'verified' AND p.state = 1"""
-    )
-    return number
-
-
-async def prefixes_filed(connection: Connection) -> int:
-    """Active prefixes that the national node has taken in."""
-    number: int = await connection.fetchval(
-        "SELECT count(*) FROM prefix WHERE state = 1 AND filed_at IS NOT NULL"
-    )
-    return number
-
-
 def _issued(row: asyncpg.Record) -> IssuedReport:
     return IssuedReport(**dict(row))

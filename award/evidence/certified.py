@@ -7,7 +7,7 @@ is no evidence.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -47,6 +47,7 @@ class Resolutions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     answered: int  # external requests found and answered
     exclusions: tuple[Exclusion, ...]  # in the order in which they are taken off
     counted: int  # after all of them
+    identifiers: int | None = None  # different ones with a request counted in the year
 
     @property
     def excluded(self) -> int:
@@ -59,6 +60,18 @@ class Day(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     day: date
     registrations: int
     deleted: int  # of registrations of the same year
+    received: int
+    answered: int
+    counted: int
+
+
+class Provisional(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The open day so far. It is neither closed nor stated, so it counts for nothing yet: requests
+    may still turn out to be repeats or late, and what was registered may be withdrawn."""
+
+    day: date
+    until: datetime  # requests are counted so far
+    registrations: int
     received: int
     answered: int
     counted: int

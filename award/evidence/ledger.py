@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from award.archive import store
+from award.evidence import store
 from award.evidence.certified import (
     CertifiedYear,
     Checkpoint,
@@ -13,10 +13,16 @@ from award.evidence.certified import (
     EnterpriseShare,
     Exclusion,
     Flag,
+    Provisional,
     Registrations,
     Resolutions,
     Source,
 )
+from award.evidence.observed import observed
+from metrics.closing import store as closing
+from metrics.closing.daily import answered, counted, received
+from metrics.counting import store as counting
+from metrics.counting.day import moment, start_of
 from metrics.log import store as log_store
 from metrics.log.checkpoint import Checkpoint as LogCheckpoint
 from metrics.log.cosignature import times
@@ -25,6 +31,8 @@ from metrics.log.note import SignedNote, VerifierKey
 from metrics.year.book import YearBook
 from metrics.year.numbers import YearNumbers
 from registry.database import Connection, Database
+
+LOOKED_THROUGH = 1_000_000  # new identifiers of a year; about two seconds
 
 
 class Ledger:
@@ -38,21 +46,53 @@ class Ledger:
         self._witnesses = tuple(witnesses)
         self._demo = demo
 
-    async def year(self, year: int) -> CertifiedYear:
-        """The closed days of a year. The logs are read after the numbers, so they hold at least
-        what those count."""
-        numbers = await self._book.numbers(year, look_through=False)
+    async def years(self, years: Sequence[int]) -> dict[int, CertifiedYear]:
+        """The closed days of some years, with one state of the logs. That is read after the
+        numbers, so the logs hold at least what those count."""
+        numbers = [await self._numbers(year) for year in years]
         async with self._database.connection() as connection:
             logs = await log_store.logs(connection)
-            registered = _newest(logs, Kind.REGISTRATIONS, year)
-            statements = _newest(logs, Kind.STATEMENTS, 0)
-            return certified(
-                numbers,
-                demo=self._demo,
-                log=await self._checkpoint(connection, registered),
-                statements=await self._checkpoint(connection, statements),
-                observed=await _observed(connection),
+            newest = _newest(logs, Kind.STATEMENTS, 0)
+            statements = await self._checkpoint(connection, newest)
+            told = observed(await store.seen(connection), statements)
+            return {
+                one.year: certified(
+                    one,
+                    demo=self._demo,
+                    log=await self._checkpoint(
+                        connection, _newest(logs, Kind.REGISTRATIONS, one.year)
+                    ),
+                    statements=statements,
+                    observed=told,
+                )
+                for one in numbers
+            }
+
+    async def _numbers(self, year: int) -> YearNumbers:
+        """Every identifier is looked at where there are not too many of them."""
+        numbers = await self._book.numbers(year, look_through=False)
+        if not 0 < numbers.registrations.gross <= LOOKED_THROUGH:
+            return numbers
+        return await self._book.numbers(year, look_through=True)
+
+    async def provisional(self) -> Provisional:
+        """The open day so far."""
+
+        async def work(tx: Connection) -> Provisional:
+            await closing.take_one_view(tx)
+            state = await counting.state(tx)
+            moved = await closing.movements(tx, moment(start_of(state.open_day)), None)
+            requests = await closing.requests(tx, state.open_day)
+            return Provisional(
+                day=state.open_day,
+                until=moment(state.counted_until),
+                registrations=sum(one.created for one in moved.values()),
+                received=received(requests),
+                answered=answered(requests),
+                counted=counted(requests),
             )
+
+        return await self._database.transaction(work)
 
     async def _checkpoint(self, connection: Connection, log: Log | None) -> Checkpoint | None:
         """What is published of a log; None before there is anything."""
@@ -79,20 +119,20 @@ def certified(
     observed: dict[str, str],
 ) -> CertifiedYear:
     """The same numbers in the words of the award."""
-    counted, resolved = numbers.registrations, numbers.resolutions
+    registered, resolved = numbers.registrations, numbers.resolutions
     return CertifiedYear(
         year=numbers.year,
         through=numbers.through,
         demo=demo,
         definitions=numbers.rules.definitions,
         registrations=Registrations(
-            gross=counted.gross,
-            deleted=counted.deleted,
-            imported=counted.imported,
-            revived=counted.revived,
-            related=counted.related,
-            resolved=counted.resolved,
-            by_method={name: number for name, number in counted.by_method.items() if number},
+            gross=registered.gross,
+            deleted=registered.deleted,
+            imported=registered.imported,
+            revived=registered.revived,
+            related=registered.related,
+            resolved=registered.resolved,
+            by_method={name: number for name, number in registered.by_method.items() if number},
         ),
         resolutions=Resolutions(
             received=resolved.received,
@@ -101,6 +141,7 @@ def certified(
                 Exclusion(one.reason, one.title, one.requests) for one in resolved.chain
             ),
             counted=resolved.counted,
+            identifiers=resolved.identifiers,
         ),
         days=tuple(
             Day(one.day, one.created, one.deleted, one.received, one.answered, one.counted)
@@ -129,13 +170,3 @@ def _newest(logs: Sequence[Log], kind: Kind, year: int) -> Log | None:
     """The log of a year, or the last of its successors."""
     found = [one for one in logs if (one.kind, one.year) == (kind, year)]
     return max(found, key=lambda one: one.generation, default=None)
-
-
-async def _observed(connection: Connection) -> dict[str, str]:
-    """What the node sees itself of the recognition's checklist."""
-    served = await store.enterprises_served(connection)
-    filed = await store.prefixes_filed(connection)
-    return {
-        "check-3": f"系统记录：已核验且前缀启用的企业 {served} 家",
-        "check-6": f"系统记录：已在国家顶级节点备案的企业前缀 {filed} 个",
-    }

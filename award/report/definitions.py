@@ -1,8 +1,24 @@
-"""What the numbers of a report mean, in the words it prints."""
+"""What the numbers of a report mean, in the words it prints.
+
+The words belong to a version of the rules that the code counts by. `RECORDED` has what each version
+was, words and parameters together: a change of either takes a new version and a new line.
+"""
 
 from __future__ import annotations
 
+import hashlib
+
+from metrics.counting import rules
+
+RECORDED = {
+    "biaoshi-counting-1": "03a787420ab30462849e8ee3fdb789907e92935c28d60d46b54e4927233de76c",
+}
 DEFINITIONS = (
+    (
+        "计数规则的版本",
+        "以下定义属于计数规则 biaoshi-counting-1。规则的参数（剔除链的次序、重复请求的时间窗、爬虫"
+        "名单的版本与摘要等）先于按其结账的首日写入声明日志；规则或定义有任何改动，版本号随之更换。",
+    ),
     (
         "新增标识注册量",
         "一个标识在节点存续期间只计一次，即首次注册之时。更新不增加计数；注销留存记录，重新注册计为"
@@ -38,3 +54,13 @@ DEFINITIONS = (
         "过半、关联方超过一成，均予列出；只作提示，不作剔除。",
     ),
 )
+
+
+def words() -> str:
+    """All of it as one text."""
+    return "".join(f"{title}\n{text}\n" for title, text in DEFINITIONS)
+
+
+def digest() -> str:
+    """SHA-256 over the words and the parameters of the rules."""
+    return hashlib.sha256(f"{rules.digest()}\n{words()}".encode()).hexdigest()

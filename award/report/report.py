@@ -6,7 +6,7 @@ It is complete: whoever has it can make the assessment again and compare.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -16,7 +16,7 @@ import msgspec
 from award import form
 from award.assessment.assessment import Assessment, assess
 from award.assessment.forecast import Forecast, of_year
-from award.evidence.certified import CertifiedYear, contradictions
+from award.evidence.certified import CertifiedYear, Provisional, contradictions
 from award.evidence.witness import Agreement, CrossCheck
 from award.facts.file import parse
 from award.facts.project import Company, Node
@@ -24,12 +24,13 @@ from award.policy.parameter import Parameters
 from award.policy.policy import Policy
 from registry.errors import Conflict
 
-FORMAT = 1
+FORMAT = 2
 SIGNED = "biaoshi.report/v1"  # the first line of what is signed
 
 
 class NotCertifiable(Conflict):
-    """The counts contradict themselves, or the independent witness contradicts them."""
+    """The counts contradict themselves, the independent witness contradicts them, or those who
+    should have cosigned the logs have not."""
 
     kind = "not-certifiable"
     title = "The year cannot be certified"
@@ -52,8 +53,17 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     at: datetime
 
 
+class Basis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a report says of its logs, and of the files beside it."""
+
+    witnesses: tuple[str, ...] = ()  # who must have cosigned, the national node first
+    challenge: str = ""  # the bureau's part in drawing the sample
+    files: dict[str, str] = {}  # SHA-256 of everything in the package but json, pdf and signature
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     issue: Issue
+    basis: Basis
     demo: bool
     node: Node
     company: Company
@@ -65,6 +75,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     assessment: Assessment
     forecast: tuple[Forecast, ...]
     thresholds: dict[str, int]  # of the year's sums, to be exceeded
+    provisional: Provisional | None = None  # the open day, in drafts alone
     format: int = FORMAT
 
     @property
@@ -89,14 +100,17 @@ def compose(
     check: CrossCheck,
     on: date,
     issue: Issue,
+    basis: Basis,
+    provisional: Provisional | None = None,
 ) -> Report:
     """Raises NotCertifiable for a certified report whose numbers don't hold, InvalidFacts."""
     told: Any = parse(facts.encode(), policy.facts, "facts.toml")
     counted = years.get(year)
     if issue.kind is Kind.CERTIFIED:
-        _certifiable(years, year, check)
+        certifiable(years, year, check, basis.witnesses)
     return Report(
         issue=issue,
+        basis=basis,
         demo=any(one.demo for one in years.values()),
         node=told.node,
         company=told.company,
@@ -108,6 +122,7 @@ def compose(
         assessment=assess(policy, told, year, years, on),
         forecast=forecast_of(policy, counted, on),
         thresholds=dict(policy.thresholds(Parameters(policy.parameters, on), year)),
+        provisional=provisional if issue.kind is Kind.DRAFT else None,
     )
 
 
@@ -119,7 +134,13 @@ def forecast_of(policy: Policy, counted: CertifiedYear | None, on: date) -> tupl
     return tuple(of_year(counted, dict(thresholds)))
 
 
-def _certifiable(years: Mapping[int, CertifiedYear], year: int, check: CrossCheck) -> None:
+def certifiable(
+    years: Mapping[int, CertifiedYear],
+    year: int,
+    check: CrossCheck,
+    witnesses: Sequence[str],
+) -> None:
+    """Raises NotCertifiable for the first thing that stands against it."""
     if year not in years or years[year].through is None:
         raise NotCertifiable(f"{year} 年没有已结账的计数", field="year", rule="no-counts")
     if any(one.demo for one in years.values()):
@@ -135,6 +156,29 @@ def _certifiable(years: Mapping[int, CertifiedYear], year: int, check: CrossChec
             field="evidence",
             rule="tolerance",
         )
+    for rule, fault in unwitnessed(tuple(years.values()), witnesses):
+        raise NotCertifiable(fault, field="evidence", rule=rule)
+
+
+def unwitnessed(
+    years: Sequence[CertifiedYear], witnesses: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Rule and words for whatever lacks a cosigned checkpoint of the logs that its counts stand
+    in."""
+    if not witnesses:
+        yield "no-witness", "没有要求任何见证方：国家顶级节点须为日志检查点作见证签名"
+    for one in years:
+        if one.log is None and one.registrations.gross:
+            yield "no-checkpoint", f"{one.year} 年的登记日志尚无已发布的检查点"
+        if one.statements is None:
+            yield "no-checkpoint", "声明日志尚无已发布的检查点"
+        for log in (one.log, one.statements):
+            missing = [name for name in witnesses if log and name not in log.cosigned_by]
+            if log and missing:
+                yield (
+                    "uncosigned",
+                    (f"{log.origin} 共 {log.size:,} 片叶子，缺少见证签名：{'、'.join(missing)}"),
+                )
 
 
 def signed_text(report: Report, pdf: bytes) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,17 +11,18 @@ import msgspec
 
 from award import form
 from award.assessment.assessment import assess
-from award.evidence.certified import Checkpoint, contradictions
+from award.evidence.certified import contradictions
 from award.evidence.witness import Agreement, cross_check
 from award.facts.file import InvalidFacts, parse
 from award.policy.policy import Policy, UnknownPolicy
 from award.report import package
+from award.report.logs import LACKING, SHOWN, LogChecks
 from award.report.pdf.document import render
 from award.report.report import Report, forecast_of, sha256, signed_text
-from metrics.log.checkpoint import Checkpoint as LogCheckpoint
-from metrics.log.cosignature import times
+from award.report.trust import Keys
+from award.report.whole import WholeLogs
 from metrics.log.fault import LogFault
-from metrics.log.note import COSIGNATURE, ED25519, SignedNote, VerifierKey, check_signed, unbase64
+from metrics.log.note import ED25519, SignedNote, VerifierKey, check_signed
 
 
 class State(StrEnum):
@@ -46,12 +46,17 @@ class Check(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Files of a package, keys one trusts (none: those of the package), and how policies are
-    found."""
+    """Files of a package, keys one trusts (none: those of the package), how policies are found,
+    and the whole logs where they are at hand."""
 
     files: Mapping[str, bytes]
     trusted: Sequence[VerifierKey]
     load: Callable[[str], Policy]
+    whole: WholeLogs | None = None
+
+    @property
+    def _keys(self) -> Keys:
+        return Keys.of(self.trusted, self.files[package.KEYS])
 
     def checks(self) -> list[Check]:
         """Raises InvalidForm where report.json cannot be read at all."""
@@ -61,8 +66,13 @@ class Verification:
             ("signature", "报告签名", self._signature),
             ("pdf", "report.pdf 与 report.json 一致", self._pdf),
             ("facts", "申报事实一致", self._facts),
+            ("files", "报告包内的文件", self._files),
             ("evidence", "计数的勾稽关系", self._evidence),
-            ("checkpoints", "日志检查点及其签名", self._checkpoints),
+            ("checkpoints", "日志检查点、签名与见证", self._logged(LogChecks.checkpoints)),
+            ("statements", "计数与日结声明相符", self._logged(LogChecks.stated)),
+            ("sample", "抽样的登记叶子", self._logged(LogChecks.sample)),
+            ("older", "历史检查点", self._logged(LogChecks.older)),
+            ("log", "登记日志全文", self._whole),
             ("cross-check", "独立交叉核对", self._cross_check),
             ("law", "规则版本", self._law),
             ("arithmetic", "全部金额重新计算", self._arithmetic),
@@ -82,7 +92,7 @@ class Verification:
     def _signature(self, report: Report) -> tuple[State, str]:
         try:
             note = SignedNote.parse(self.files[package.SIGNATURE].decode())
-            signed = check_signed(note, self._signers(_name_of(note)))
+            signed = check_signed(note, self._keys.signers(_name_of(note)))
         except (LogFault, UnicodeDecodeError) as fault:
             return State.FAILED, f"签名无效：{fault}"
         text = signed_text(report, self.files[package.PDF])
@@ -90,7 +100,7 @@ class Verification:
         if note.text != text or json not in note.text:
             return State.FAILED, "签名所覆盖的编号、版次或摘要与文件不符"
         said = "、".join(f"{key.name}+{key.id.hex()}" for key in signed)
-        own = "" if self.trusted else "（公钥出自报告包自身，请另行比对）"
+        own = "" if self._keys.pinned(ED25519) else "（公钥出自报告包自身，请另行比对）"
         return State.PASSED, f"{said}{own}"
 
     def _pdf(self, report: Report) -> tuple[State, str]:
@@ -110,29 +120,46 @@ class Verification:
         years = "、".join(str(one.year) for one in report.evidence) or "无"
         return State.PASSED, f"所含年度：{years}"
 
-    def _checkpoints(self, report: Report) -> tuple[State, str]:
-        logs = [log for year in report.evidence for log in (year.log, year.statements) if log]
-        if not logs:
-            return State.NOT_CHECKED, "报告不含日志检查点"
-        said = []
-        for log in logs:
-            try:
-                said.append(self._checkpoint(log))
-            except LogFault as fault:
-                return State.FAILED, f"{log.origin}：{fault.detail}"
-        return State.PASSED, "；".join(said)
+    def _files(self, report: Report) -> tuple[State, str]:
+        """Nothing was changed, added or taken away beside the report."""
+        there, told = package.digests(self.files), report.basis.files
+        wrong = [
+            *(f"缺少 {name}" for name in sorted(told.keys() - there.keys())),
+            *(f"多出 {name}" for name in sorted(there.keys() - told.keys())),
+            *(
+                f"{name} 已被改动"
+                for name in sorted(told.keys() & there.keys())
+                if there[name] != told[name]
+            ),
+        ]
+        if wrong:
+            more = f"，另有 {len(wrong) - SHOWN} 处" if len(wrong) > SHOWN else ""
+            return State.FAILED, "、".join(wrong[:SHOWN]) + more
+        return State.PASSED, f"{len(told)} 个文件与 report.json 所列摘要相同"
 
-    def _checkpoint(self, log: Checkpoint) -> str:
-        note = SignedNote.parse(log.note)
-        if note.text != LogCheckpoint(log.origin, log.size, unbase64(log.root, "root")).text:
-            raise LogFault("检查点与所载数目不符", field="checkpoint", rule="checkpoint")
-        check_signed(note, self._signers(log.origin))
-        seen = times(note, tuple(self._keys(COSIGNATURE)))
-        if {key.name for key in seen} != set(log.cosigned_by):
-            raise LogFault("见证签名与所载见证方不符", field="checkpoint", rule="cosignature")
-        witnesses = "、".join(f"{key.name}（{_moment(at)}）" for key, at in seen.items())
-        name = log.origin.rpartition("/")[2]
-        return f"{name} 共 {log.size:,} 片叶子，见证：{witnesses or '无'}"
+    def _logged(self, check: Callable[[LogChecks], str]) -> Callable[[Report], tuple[State, str]]:
+        """A check of the logs as a step. A draft may lack what a certified report must have."""
+
+        def step(report: Report) -> tuple[State, str]:
+            checks = LogChecks(report, self.files, self._keys)
+            try:
+                if report.draft and not checks.logs:
+                    return State.NOT_CHECKED, "报告不含日志检查点"
+                return State.PASSED, check(checks)
+            except LogFault as fault:
+                lacking = report.draft and fault.rule == LACKING
+                return (State.NOT_CHECKED if lacking else State.FAILED), fault.detail
+
+        return step
+
+    def _whole(self, report: Report) -> tuple[State, str]:
+        if self.whole is None:
+            return State.NOT_CHECKED, "未提供日志文件夹（--log），登记日志未逐片扫描"
+        wrong = list(self.whole.objections(report))
+        if wrong:
+            more = f"；另有 {len(wrong) - SHOWN} 处" if len(wrong) > SHOWN else ""
+            return State.FAILED, "；".join(wrong[:SHOWN]) + more
+        return State.PASSED, self.whole.words
 
     def _cross_check(self, report: Report) -> tuple[State, str]:
         told = report.cross_check
@@ -177,6 +204,8 @@ class Verification:
         issue = report.issue
         if (issue.revision > 1) != (issue.replaces is not None):
             return State.FAILED, "更正版应写明所取代的前版摘要，首版不应有"
+        if report.provisional is not None and not report.draft:
+            return State.FAILED, "认证报告不得含暂计数"
         if report.demo != any(one.demo for one in report.evidence):
             return State.FAILED, "演示数据的标记与计数不符"
         if report.demo:
@@ -184,24 +213,6 @@ class Verification:
         if report.draft:
             return State.NOT_CHECKED, "草稿，不得用于申报"
         return State.PASSED, f"{issue.number} 第 {issue.revision} 版，认证报告"
-
-    def _keys(self, kind: int) -> list[VerifierKey]:
-        return [key for key in self.trusted or self._own() if key.kind == kind]
-
-    def _signers(self, name: str) -> list[VerifierKey]:
-        """Keys under the name they sign by: a node's keys sign its reports and all its logs, so a
-        key that was given for one of them is good for its siblings."""
-        parent = name.rpartition("/")[0]
-        return [
-            VerifierKey(name, ED25519, key.key)
-            for key in self._keys(ED25519)
-            if key.name == name or (parent and key.name.rpartition("/")[0] == parent)
-        ]
-
-    def _own(self) -> Iterator[VerifierKey]:
-        for line in self.files[package.KEYS].decode(errors="replace").splitlines():
-            if line:
-                yield VerifierKey.parse(line)
 
 
 def _differences(report: Report, again: Any, policy: Policy) -> Iterator[str]:
@@ -229,10 +240,3 @@ def _name_of(note: SignedNote) -> str:
 
 def failed(checks: Sequence[Check]) -> bool:
     return any(one.state is State.FAILED for one in checks)
-
-
-def _moment(seconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (OverflowError, OSError, ValueError):
-        return str(seconds)

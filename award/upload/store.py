@@ -7,8 +7,8 @@ from datetime import date, datetime
 import msgspec
 
 from award.upload.statistics import DailyStatistics, Industry, Network
-from metrics.closing.daily import DEFINITIONS
 from metrics.counting.reason import ANSWERED, Reason
+from metrics.counting.rules import DEFINITIONS
 from registry.database import Connection
 
 

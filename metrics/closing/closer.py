@@ -28,11 +28,12 @@ from metrics.closing.acceptance.difference import Acceptance, Difference, Subjec
 from metrics.closing.census.census import Findings, all_findings, day_findings, totals_at_end
 from metrics.closing.daily import DailyTotals, Movements, PrefixDay, hash_of
 from metrics.closing.journal import digest_of
+from metrics.counting import rules
 from metrics.counting import store as counting
 from metrics.counting.day import end_of, moment, start_of
 from metrics.counting.store import State
 from metrics.counting.stream import Part
-from metrics.log.statement import DAILY, Statement
+from metrics.log.statement import COUNTING_RULES, DAILY, Statement
 from metrics.log.store import owe_statement
 from registry.database import Connection, Database
 from registry.keeper.fence import Fence, unfenced
@@ -133,6 +134,8 @@ class Closer:
         totals, lines, salt = await self._sum_up(tx, state, part, findings)
         await store.close(tx, totals, lines, positions, salt)
         at = moment(end_of(totals.day))
+        if fresh := await store.note_rules(tx, rules.DEFINITIONS, rules.digest()):
+            await owe_statement(tx, Statement(COUNTING_RULES, fresh, rules.parameters()).text)
         await owe_statement(tx, Statement(DAILY, at, totals.content).text)
         return totals
 
@@ -158,6 +161,7 @@ class Closer:
             imported=sum(line.movements.imported for line in lines),
             revived=sum(line.movements.revived for line in lines),
             deleted=sum(line.movements.deleted for line in lines),
+            gone=sum(line.movements.gone for line in lines),
             total=sum(line.total for line in lines),
             requests=requests,
             records=journal.records,

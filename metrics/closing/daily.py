@@ -10,8 +10,7 @@ from typing import Any
 
 from metrics.closing.acceptance.difference import Acceptance
 from metrics.counting.reason import ANSWERED, Reason
-
-DEFINITIONS = "biaoshi-counting-1"  # the version of the rules that the sums follow
+from metrics.counting.rules import DEFINITIONS
 
 Requests = Mapping[Reason, int]
 
@@ -74,6 +73,7 @@ class DailyTotals:
     prefixes_hash: bytes
     prefixes_new: int
     prefixes_total: int
+    gone: int = 0  # deleted less revived, of those new in the same year
     corrected: int = 0  # in the total, as was accepted
     accepted: Acceptance | None = None  # where the sums are not borne out
 
@@ -89,6 +89,7 @@ class DailyTotals:
             "imported": self.imported,
             "revived": self.revived,
             "deleted": self.deleted,
+            "gone": self.gone,
             "total": self.total,
             "received": received(self.requests),
             "answered": answered(self.requests),

@@ -346,3 +346,14 @@ async def table8(connection: Connection, day: date) -> list[dict[str, Any]]:
         Reason.COUNTED,
     )
     return [dict(row) for row in rows]
+
+
+async def note_rules(tx: Connection, definitions: str, digest: str) -> datetime | None:
+    """Write down that rules of counting are stated; when, or None where they had been before."""
+    fresh: datetime | None = await tx.fetchval(
+        """INSERT INTO counting_rules (digest, definitions) VALUES ($1, $2)
+           ON CONFLICT DO NOTHING RETURNING stated_at""",
+        digest,
+        definitions,
+    )
+    return fresh

@@ -50,13 +50,13 @@ ANSWERED = (Reason.ROBOT, Reason.REPEAT, Reason.COUNTED)
 Reasons = NDArray[np.uint8]
 Owners = NDArray[np.uint32]  # by number of prefix: the enterprise that owns it, 0 for none
 
-_OUTCOMES = {
+OUTCOMES = {
     Reason.NOT_FOUND: (Outcome.NOT_FOUND, Outcome.WITHDRAWN),
     Reason.NO_VALUES: (Outcome.NO_VALUES,),
     Reason.REFUSED: (Outcome.REFUSED,),
     Reason.FAILED: (Outcome.FAILED,),
 }
-_KINDS = {
+KINDS = {
     Reason.OPERATOR: Kind.OPERATOR,
     Reason.CONSOLE: Kind.CONSOLE,
     Reason.PROBE: Kind.PROBE,
@@ -82,10 +82,10 @@ def _holds(reason: Reason, records: Records, owners: Owners) -> NDArray[np.bool_
     """Of which records this holds, whatever else does."""
     flags, outcome = records["flags"], records["outcome"]
     holds: NDArray[np.bool_]
-    if reason in _KINDS:
-        holds = records["kind"] == _KINDS[reason]
-    elif reason in _OUTCOMES:
-        holds = np.isin(outcome, _OUTCOMES[reason])
+    if reason in KINDS:
+        holds = records["kind"] == KINDS[reason]
+    elif reason in OUTCOMES:
+        holds = np.isin(outcome, OUTCOMES[reason])
     elif reason is Reason.ELSEWHERE:
         holds = (records["prefix"] == 0) | (flags & Flag.RECURSIVE != 0)
     elif reason is Reason.OWNER:

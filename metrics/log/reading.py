@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from metrics.log import store
@@ -33,4 +34,4 @@ async def prove(connection: Connection, log: Log, size: int, make: Callable[[Rea
             raise LogFault(f"{tile.path} is missing", field=tile.path, rule="tile-missing")
         return content
 
-    return make(subtree_reader(size, hashes_of))
+    return make(cache(subtree_reader(size, hashes_of)))

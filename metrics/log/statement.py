@@ -23,6 +23,8 @@ LOG_CLOSED = "log-closed"
 LOG_SUCCEEDED = "log-succeeded"
 BACKFILL = "backfill"
 DAILY = "daily-totals"
+COUNTING_RULES = "counting-rules"
+REPORT_ISSUED = "report-issued"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from metrics.closing.acceptance import store as acceptance
-from metrics.closing.daily import DEFINITIONS, answered, counted, received
+from metrics.closing.daily import answered, counted, received
 from metrics.counting.reason import Reason
+from metrics.counting.rules import DEFINITIONS, TIME_ZONE
 from metrics.journal import robot
 from metrics.year import flag, store
 from metrics.year.numbers import (
@@ -33,7 +34,7 @@ RULES = Rules(
     robots=robot.VERSION,
     robots_sha256=robot.SHA256,
     window_seconds="30.000",
-    time_zone="Asia/Shanghai",
+    time_zone=TIME_ZONE,
 )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from award import form
 from award.archive.issuing import ReportKeysMissing, ReportNotFound, ReportWish, RevisionTaken
 from award.archive.store import IssuedReport
 from award.evidence.certified import CertifiedYear
@@ -20,7 +21,7 @@ from award.policy.policy import NoPolicyYet, UnknownPolicy, load, names
 from award.policy.reading import Reading
 from award.report.definitions import DEFINITIONS
 from award.report.package import PDF
-from award.report.report import NotCertifiable
+from award.report.report import NotCertifiable, sha256
 from award.upload import store as upload_store
 from award.upload.store import Upload
 from node.v1.operation import Call, Operation, Reply
@@ -62,13 +63,19 @@ class PolicyText(msgspec.Struct, frozen=True):
 
 
 async def evidence(call: Call) -> Reply:
+    """Who had it stands in the audit trail, as with reports."""
     call.actor.require_auditor()
     years = await call.wiring.issuing.years(call.query.through)
-    return Reply(Page(list(years.values())))
+    reply = _unless_known(call, Page(list(years.values())))
+    if reply.status != 304:
+        await call.wiring.issuing.note_pull(
+            call.actor, "evidence.pulled", f"evidence/{call.query.through}"
+        )
+    return reply
 
 
 async def issued(call: Call) -> Reply:
-    report = await call.wiring.issuing.issue(call.actor, call.body)
+    report = await call.wiring.issuing.issue(call.actor, call.body, call.once)
     return Reply(report, headers={"Location": _path(report)})
 
 
@@ -111,12 +118,19 @@ async def uploads(call: Call) -> Reply:
 
 async def definitions(call: Call) -> Reply:
     call.actor.require_auditor()
-    return Reply([Definition(title, text) for title, text in DEFINITIONS])
+    return _unless_known(call, [Definition(title, text) for title, text in DEFINITIONS])
 
 
 async def policies(call: Call) -> Reply:
     call.actor.require_auditor()
-    return Reply([_policy(name) for name in names()])
+    return _unless_known(call, [_policy(name) for name in names()])
+
+
+def _unless_known(call: Call, body: Any) -> Reply:
+    """The answer, or that the caller has it already."""
+    tag = f'"{sha256(form.encode(body))}"'
+    headers = {"ETag": tag, "Cache-Control": "private, must-revalidate"}
+    return Reply(status=304, headers=headers) if call.knows(tag) else Reply(body, headers=headers)
 
 
 def _policy(name: str) -> PolicyText:
@@ -173,6 +187,7 @@ OPERATIONS = (
         handler=evidence,
         query=EvidenceQuery,
         answer=Page[CertifiedYear],
+        also={304: "The caller has it"},
     ),
     Operation(
         name="issueReport",
@@ -187,6 +202,7 @@ OPERATIONS = (
         handler=issued,
         body=ReportWish,
         body_limit=FACTS_LIMIT,
+        once=True,
         answer=IssuedReport,
         status=201,
         errors=(
@@ -266,6 +282,7 @@ OPERATIONS = (
         path="/v1/bureau/definitions",
         handler=definitions,
         answer=list[Definition],
+        also={304: "The caller has it"},
     ),
     Operation(
         name="listPolicies",
@@ -275,5 +292,6 @@ OPERATIONS = (
         path="/v1/bureau/policies",
         handler=policies,
         answer=list[PolicyText],
+        also={304: "The caller has it"},
     ),
 )

@@ -62,22 +62,36 @@ class OnceRunner:
         """The result of `work`, of the given kind; raises KeyReused for another request's key."""
         if once is None:
             return await self._database.transaction(work)
-        context = f"idempotency/{once.actor}/{once.key}"
 
         async def guarded(tx: Connection) -> T:
             earlier = await store.claim(tx, once.actor, once.key, once.digest)
             if earlier is None:
                 result = await work(tx)
-                answer = self._key.seal(msgspec.json.encode(result), context)
+                answer = self._key.seal(msgspec.json.encode(result), _context(once))
                 await store.settle(tx, once.actor, once.key, answer)
                 return result
-            digest, answer = earlier
-            if digest != once.digest:
-                raise KeyReused(
-                    "this Idempotency-Key came with another request before",
-                    field="Idempotency-Key",
-                    rule="idempotency-key-reused",
-                )
-            return msgspec.json.decode(self._key.unseal(answer, context), type=kind)
+            return self._again(once, kind, *earlier)
 
         return await self._database.transaction(guarded)
+
+    async def earlier(self, once: Once | None, kind: type[T]) -> T | None:
+        """What the same request got before, for who would do much in vain; None where it got
+        nothing, which may change before `run`. Raises KeyReused."""
+        if once is None:
+            return None
+        async with self._database.connection() as connection:
+            found = await store.answered(connection, once.actor, once.key)
+        return None if found is None else self._again(once, kind, *found)
+
+    def _again(self, once: Once, kind: type[T], digest: bytes, answer: bytes) -> T:
+        if digest != once.digest:
+            raise KeyReused(
+                "this Idempotency-Key came with another request before",
+                field="Idempotency-Key",
+                rule="idempotency-key-reused",
+            )
+        return msgspec.json.decode(self._key.unseal(answer, _context(once)), type=kind)
+
+
+def _context(once: Once) -> str:
+    return f"idempotency/{once.actor}/{once.key}"

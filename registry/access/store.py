@@ -153,6 +153,14 @@ async def claim(tx: Connection, actor: str, key: str, digest: bytes) -> tuple[by
     return row["digest"], row["answer"]
 
 
+async def answered(connection: Connection, actor: str, key: str) -> tuple[bytes, bytes] | None:
+    """Digest and answer of an earlier request with an Idempotency-Key. Nothing is claimed."""
+    row = await connection.fetchrow(
+        "SELECT digest, answer FROM idempotency WHERE actor = $1 AND key = $2", actor, key
+    )
+    return None if row is None else (row["digest"], row["answer"])
+
+
 async def settle(tx: Connection, actor: str, key: str, answer: bytes) -> None:
     await tx.execute(
         "UPDATE idempotency SET answer = $3 WHERE actor = $1 AND key = $2", actor, key, answer

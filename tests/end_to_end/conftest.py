@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from metrics.log.keys import LogKeys, create
 from node import foundation
 from node.sandbox.app import start_sandbox
 from node.sandbox.settings import Application, ReviewPolicy, SandboxSettings
@@ -22,6 +23,7 @@ from tests.end_to_end.office import SECONDARY, Holder, Office
 from tests.end_to_end.served import Sandbox, Served, environment
 
 APPLICATION = "biaoshi-tests"
+LOG_ORIGIN = "id.city.example/log"
 
 Serving: TypeAlias = Callable[..., Awaitable[Served]]
 
@@ -74,10 +76,18 @@ def national_key(tmp_path: Path) -> Ed25519PrivateKey:
 
 
 @pytest.fixture
+def log_keys(tmp_path: Path) -> LogKeys:
+    return create(tmp_path / "cosigned-log-keys")
+
+
+@pytest.fixture
 async def sandbox(
-    tmp_path: Path, session: aiohttp.ClientSession, national_key: Ed25519PrivateKey
+    tmp_path: Path,
+    session: aiohttp.ClientSession,
+    national_key: Ed25519PrivateKey,
+    log_keys: LogKeys,
 ) -> AsyncIterator[Sandbox]:
-    """A national node that approves filings at once."""
+    """A national node that approves filings at once, and cosigns logs."""
     ours = RoutingItem(
         CodeSystem.VAA, SECONDARY, IpType.IPV4, "127.0.0.1", (ServicePort(Protocol.HTTP, 9),)
     )
@@ -86,6 +96,8 @@ async def sandbox(
         public_key=national_key.public_key().public_bytes_raw(),
         shr_prefix=SECONDARY,
         routing=(ours,),
+        log_origin=LOG_ORIGIN,
+        log_keys=log_keys.public_keys,
     )
     running = await start_sandbox(
         SandboxSettings(
@@ -107,6 +119,17 @@ def linked(sandbox: Sandbox, tmp_path: Path) -> dict[str, object]:
         "national_node_key_file": tmp_path / "national.pem",
         "allow_private_addresses": "true",
         "recursion_kept_seconds": 0,  # what other nodes say is to be seen at once
+    }
+
+
+@pytest.fixture
+def cosigned(sandbox: Sandbox, linked: dict[str, object], tmp_path: Path) -> dict[str, object]:
+    """Settings of a linked node whose log the sandbox cosigns."""
+    return linked | {
+        "log_keys_folder": tmp_path / "cosigned-log-keys",
+        "log_origin": LOG_ORIGIN,
+        "log_seconds": 0.1,
+        "national_node_witness_key": sandbox.running.witness_key,
     }
 
 

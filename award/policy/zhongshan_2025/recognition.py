@@ -72,7 +72,7 @@ def functions(case: Asked) -> Outcome:
 @clause("check-7", "五年内不迁出中山")
 def stays(case: Asked) -> Outcome:
     """第五条 1（7）：（大意）五年内不迁出中山，所有权与数据不变更"""
-    return _declared(case, case.facts.checklist.stays_five_years)
+    return _declared(case, case.facts.checklist.stays_five_years, "check-7")
 
 
 @clause("check-8", "向主管部门共享运行数据")

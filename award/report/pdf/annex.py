@@ -56,10 +56,13 @@ def _sources(year: CertifiedYear) -> list[Flowable]:
 
 
 def _flags(year: CertifiedYear) -> list[Flowable]:
+    made: list[Flowable] = [subheading("提示")]
+    if year.registrations.gross and year.registrations.resolved is None:
+        made.append(note("标识较多，未逐个核对“注册后从未被解析”与“后缀成等差连号”两种情形。"))
     if not year.flags:
-        return [subheading("提示"), note("没有需要人工复核的情形。")]
+        return [*made, note("没有需要人工复核的情形。")]
     return [
-        subheading("提示"),
+        *made,
         note("下列情形不影响计数，请人工判断。"),
         *(body(f"· {one.text}") for one in year.flags),
     ]
@@ -77,16 +80,19 @@ def verification(report: Report) -> list[Flowable]:
     made: list[Flowable] = [
         heading("七、核验"),
         body(
-            "报告包内含 report.json、report.pdf、签名 report.sig、申报事实 facts.toml"
-            " 与日志检查点。在一台只装有本软件、不连网的机器上执行 biaoshi verify 报告.zip，"
-            "即可核对签名、日志检查点、"
-            "计数的勾稽关系、全部金额的计算与所适用的规则版本。"
+            "报告包内含 report.json、report.pdf、签名 report.sig、申报事实 facts.toml，日志检查点及"
+            "其见证签名，以及各自的证明：逐日结账声明、由检查点推定而抽取的登记叶子、历史检查点。"
+            "在一台只装有本软件、不连网的机器上执行 biaoshi verify 报告.zip，即可核对签名与见证、"
+            "包内每个文件、计数的勾稽关系及其与结账声明逐日相符、全部金额的计算与所适用的规则版本。"
+            "登记日志全文不在包内；取得其导出文件夹后加上 --log 文件夹，即逐片扫描，"
+            "核对每片叶子且无重复计数。"
         ),
         grid(
             [],
             [
                 ["report.json 的 SHA-256", sha256(report.content)],
                 ["规则", f"{found.policy}　{found.policy_digest}"],
+                ["须有的见证", "、".join(report.basis.witnesses) or "无（草稿）"],
             ],
             [1.4, 4.6],
         ),

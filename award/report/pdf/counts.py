@@ -8,11 +8,12 @@ from itertools import accumulate
 
 from reportlab.platypus import Flowable
 
-from award.evidence.certified import CertifiedYear, Day, days_of, every_day
+from award.evidence.certified import CertifiedYear, Day, Provisional, days_of, every_day
+from award.evidence.prometheus import SHANGHAI
 from award.evidence.witness import CrossCheck
 from award.report.pdf.chart import Chart, Plot
-from award.report.pdf.grid import body, grid, heading, note, subheading
-from award.report.pdf.prose import GREEN
+from award.report.pdf.grid import body, box, grid, heading, note, subheading
+from award.report.pdf.prose import AMBER, GREEN, Prose, Style
 from award.report.report import Report
 
 METHODS = {
@@ -26,20 +27,50 @@ METHODS = {
 
 
 def counts(report: Report) -> list[Flowable]:
+    return [heading("三、认证计数"), *_certified(report), *_provisional(report.provisional)]
+
+
+def _certified(report: Report) -> list[Flowable]:
     year = report.counted
     if year is None:
-        return [heading("三、认证计数"), body(f"没有 {report.year} 年的认证计数。")]
+        return [body(f"没有 {report.year} 年的认证计数。")]
     if year.through is None:
         said = f"{year.year} 年尚无已结账的日期，因此没有可认证的计数。每日零点（北京时间）后结账。"
-        return [heading("三、认证计数"), body(said)]
+        return [body(said)]
     until = f"截至 {year.through} 已结账"
     return [
-        heading("三、认证计数"),
         body(f"{year.year} 年（北京时间自然年），{until}；计数规则版本 {year.definitions}。"),
         *_registrations(year),
         *_chain(year),
         *_months(year),
         *_plots(report, year),
+    ]
+
+
+def _provisional(found: Provisional | None) -> list[Flowable]:
+    """The open day, apart from all that is certified."""
+    if found is None:
+        return []
+    until = f"{found.until.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
+    rows = [
+        ["新增标识注册量（个）", f"{found.registrations:,}"],
+        ["收到的解析请求（次）", f"{found.received:,}"],
+        ["成功响应（次）", f"{found.answered:,}"],
+        ["剔除后（次）", f"{found.counted:,}"],
+    ]
+    return [
+        subheading(f"暂计：{found.day}（当日尚未结账）"),
+        box(
+            [
+                Prose(
+                    f"以下为截至 {until}（北京时间）的暂计数，未经结账核对，未写入声明日志，"
+                    "不计入认证计数，也不参与本报告的任何结论与金额。",
+                    Style(colour=AMBER, after=0),
+                )
+            ],
+            AMBER,
+        ),
+        grid(["项目", "暂计"], rows, [4, 1.5], right=[1]),
     ]
 
 
@@ -74,11 +105,19 @@ def _chain(year: CertifiedYear) -> list[Flowable]:
         left -= one.number
         rows.append([f"减：{one.title}", f"{one.number:,}", f"{left:,}"])
     rows.append(["计入解析量", f"{found.counted:,}", f"{found.counted:,}"])
+    different = (
+        ""
+        if found.identifiers is None
+        else f"年内有解析计入的不同标识共 {found.identifiers:,} 个。"
+    )
     return [
         subheading("解析量：自收到至计入"),
         grid(["项目", "次", "余"], rows, [3.2, 1.5, 1.5], right=[1, 2],
              strong=[0, len(rows) - 1]),
-        note(f"其中单日解析成功响应量的全年合计（外部请求且已应答）为 {found.answered:,} 次。"),
+        note(
+            f"其中单日解析成功响应量的全年合计（外部请求且已应答）为 {found.answered:,} 次。"
+            f"{different}"
+        ),
     ]  # fmt: skip
 
 

@@ -42,6 +42,9 @@ async def report(
         str | None, Parameter(help="Number of the report that this one takes the place of.")
     ] = None,
     reason: Annotated[str, Parameter(help="Why it is corrected.")] = "",
+    challenge: Annotated[
+        str, Parameter(help="Drawn into the sample of leaves; the bureau names one.")
+    ] = "",
     access: Access = USUAL,
     json: Json = False,
 ) -> None:
@@ -54,6 +57,7 @@ async def report(
         "on": on,
         "corrects": corrects,
         "reason": reason,
+        "challenge": challenge,
     }
     async with access.as_("operator") as client:
         issued = await client.post(REPORTS, wish)

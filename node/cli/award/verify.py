@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,14 @@ from rich.text import Text
 
 from award import form
 from award.policy.policy import load
-from award.report import package
+from award.report import package, trust
 from award.report.verification import Check, State, Verification, failed
+from award.report.whole import WholeLogs
 from metrics.log.note import VerifierKey
+from metrics.log.verification.folder import log_folders
+from metrics.log.verification.run import Question, run
 from node.cli.access import Json
+from node.cli.log.progress import Advance, bar
 from node.cli.option import repeated
 from node.cli.terminal import complain, console, print_json, table
 
@@ -31,19 +36,43 @@ def verify(
     /,
     *,
     key: Keys = (),
+    log: Annotated[
+        tuple[Path, ...],
+        repeated("Exported logs, all of which are read, and held against the report."),
+    ] = (),
     json: Json = False,
 ) -> int:
-    """Check a report offline: signatures, counts, the witness, every amount, the law's version.
+    """Check a report offline: signatures, counts, proofs, the witness, every amount, the law.
 
     Exits with 1 when anything does not hold.
     """
+    return check(path, key, Question(log) if log else None, json=json)
+
+
+def check(path: Path, key: Sequence[str], question: Question | None, *, json: bool) -> int:
+    """`question` is what is asked of whole logs, where there are any; keys are those named here,
+    else those of the report's package."""
     trusted = [VerifierKey.parse(text) for text in key]
-    checks = Verification(package.unpack(path), trusted, load).checks()
+    files = package.unpack(path)
+    whole = (
+        None if question is None else _whole(question, trust.Keys.of(trusted, files[package.KEYS]))
+    )
+    checks = Verification(files, trusted, load, whole).checks()
     if json:
         print_json(form.builtins(checks))
     else:
         show(checks)
     return 1 if failed(checks) else 0
+
+
+def _whole(question: Question, keys: trust.Keys) -> WholeLogs:
+    """The logs after all of them were read."""
+    names = [folder.name for path in question.paths for folder in log_folders(path)]
+    nodes = dict.fromkeys(key.name.rpartition("/")[0] for key in (*keys.trusted, *keys.own))
+    believed = keys.trust([f"{node}/{name}" for node in nodes for name in names], question.needed)
+    with bar() as progress:
+        result = run(replace(question, trust=believed), Advance(progress).tell)
+    return WholeLogs(question.paths, result)
 
 
 def show(checks: Sequence[Check]) -> None:
@@ -56,4 +85,6 @@ def show(checks: Sequence[Check]) -> None:
     if wrong:
         complain(f"报告未通过核对：{'、'.join(wrong)}")
     else:
-        console().print(Text("报告通过全部核对。", "green"))
+        left = [one.title for one in checks if one.state is State.NOT_CHECKED]
+        more = f"未核对：{'、'.join(left)}。" if left else ""
+        console().print(Text(f"报告通过所作的全部核对。{more}", "green"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +42,10 @@ def verify(
             help="Exported folders, logs in them, receipts (.tlog-proof), or reports (.zip)."
         ),
     ],
+    log: Annotated[
+        tuple[Path, ...],
+        repeated("Exported folder that a report is held against, besides its own package."),
+    ] = (),
     log_key: Annotated[
         tuple[str, ...], repeated("Verifier key of a log, as you were given it.")
     ] = (),
@@ -72,17 +77,22 @@ def verify(
         raise LogFault("name a folder or a receipt", field="paths", rule="nothing")
     if dump is not None and leaf_key is None:
         raise LogFault("a dump is matched with --leaf-key", field="dump", rule="leaf-key")
-    if any(map(is_package, paths)):
-        if dump is not None or leaf_key is not None or cosignatures != 1:
-            detail = "--leaf-key, --dump and --cosignatures are for logs, and a report is named"
-            raise LogFault(detail, field="paths", rule="report")
-        return max(award.verify(path, key=(*log_key, *witness_key), json=json) for path in paths)
+    report = any(map(is_package, paths))
+    if (log and not report) or (len(paths) > 1 and report):
+        raise LogFault("--log goes with one report", field="paths", rule="report")
+    if report and not log and (dump is not None or leaf_key is not None or cosignatures != 1):
+        detail = "--leaf-key, --dump and --cosignatures are for logs: name them with --log"
+        raise LogFault(detail, field="paths", rule="report")
+    key = None if leaf_key is None else leaf_key_in(leaf_key)
+    lines = None if dump is None else identifiers(dump, case_sensitive=case_sensitive)
+    question = Question(log or paths, None, key, lines, processes, cosignatures, case_sensitive)
+    if report:
+        keys = (*log_key, *witness_key)
+        return award.check(paths[0], keys, question if log else None, json=json)
     trust = _trust(log_key, witness_key, cosignatures)
     if all(path.is_file() for path in paths):
         return max(_receipt(path, trust, cosignatures, as_json=json) for path in paths)
-    key = None if leaf_key is None else leaf_key_in(leaf_key)
-    lines = None if dump is None else identifiers(dump, case_sensitive=case_sensitive)
-    question = Question(paths, trust, key, lines, processes, cosignatures, case_sensitive)
+    question = replace(question, trust=trust)
     with bar() as progress:
         result = run(question, Advance(progress).tell)
     if json:

@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
-from award.evidence.certified import contradictions
+from award.evidence.certified import CertifiedYear, contradictions
 from award.evidence.ledger import Ledger
-from metrics.counting.day import DAY as A_DAY
-from metrics.counting.day import SECOND
-from metrics.journal.entry import Kind, Outcome
 from metrics.year.book import YearBook
-from registry.record.registration import Method
-from tests.metrics.closing.conftest import NEXT, Office, at, bureau, database, office
-from tests.metrics.counting.conftest import DAY, Ask, hashed
+from tests.metrics.closing.conftest import NEXT, Office
+from tests.metrics.counting.conftest import DAY, hashed
+from tests.metrics.year.busy import bureau, busy, database, office
 
-__all__ = ["bureau", "database", "office"]
-
-MIDNIGHT = A_DAY // SECOND
+__all__ = ["bureau", "busy", "database", "office"]
 
 
-async def test_a_year_of_the_ledger_adds_up(office: Office) -> None:
-    worker = await office.bureau.worker()
-    await office.register("A", "B", "C", method=Method.STREAM)
-    await office.register("D", method=Method.IMPORT)
-    await office.change("C", 2)
-    await worker.note(
-        Ask(10, identifier="88.118.1/A", address="198.51.100.1"),
-        Ask(20, identifier="88.118.1/A", address="198.51.100.1"),
-        Ask(40, identifier="88.118.1/NO", outcome=Outcome.NOT_FOUND),
-        Ask(50, identifier="88.118.1/B", kind=Kind.ROBOT),
-        Ask(MIDNIGHT + 10, identifier="88.118.1/A", address="2001:db8:1:2::3"),
-        until=MIDNIGHT + 100,
-    )
-    assert await office.close() is not None
-    await office.register("E", when=at(MIDNIGHT + 50))
-    await worker.note(Ask(2 * MIDNIGHT + 5, identifier="88.118.1/B"), until=2 * MIDNIGHT + 100)
-    assert await office.close(NEXT) is not None
-
+async def of(office: Office, year: int, *, demo: bool = False) -> CertifiedYear:
     book = YearBook(office.bureau.database, hashed)
-    year = await Ledger(office.bureau.database, book, (), demo=False).year(DAY.year)
+    return (await Ledger(office.bureau.database, book, (), demo=demo).years([year]))[year]
+
+
+async def test_a_year_of_the_ledger_adds_up(busy: Office) -> None:
+    year = await of(busy, DAY.year)
 
     assert not list(contradictions(year))
     assert (year.through, year.complete, year.demo) == (NEXT, False, False)
     assert (year.registrations.gross, year.registrations.deleted) == (4, 1)
     assert year.registrations.imported == 1
     assert year.registrations.by_method["stream"] == 3
+    assert (year.registrations.resolved, year.resolutions.identifiers) == (1, 1)
+    assert "never-resolved" in {one.id for one in year.flags}
     chain = {one.reason: one.number for one in year.resolutions.exclusions if one.number}
     assert chain == {"not-found": 1, "robot": 1, "repeat": 1}
     assert year.resolutions.received - year.resolutions.excluded == year.resolutions.counted == 2
@@ -54,9 +38,25 @@ async def test_a_year_of_the_ledger_adds_up(office: Office) -> None:
     assert year.log is None
 
 
+async def test_the_open_day_is_told_apart(busy: Office) -> None:
+    book = YearBook(busy.bureau.database, hashed)
+    found = await Ledger(busy.bureau.database, book, (), demo=False).provisional()
+    assert found.day == NEXT + timedelta(days=1)
+    assert (found.registrations, found.received, found.counted) == (1, 1, 1)
+    assert (await of(busy, DAY.year)).registrations.gross == 4
+
+
+async def test_what_the_node_sees_of_itself(busy: Office) -> None:
+    told = (await of(busy, DAY.year)).observed
+    assert "企业 1 家" in told["check-3"]
+    assert "尚无见证" in told["check-6"]
+    assert f"自 {DAY} 至 {NEXT} 逐日结账 2 日，无一日缺失" in told["check-7"]
+    assert "未设置报送地址" in told["check-8"]
+    assert "备库 0 个；无未处理的结账告警" in told["check-9"]
+
+
 async def test_a_year_without_closed_days(office: Office) -> None:
-    book = YearBook(office.bureau.database, hashed)
-    year = await Ledger(office.bureau.database, book, (), demo=True).year(2020)
+    year = await of(office, 2020, demo=True)
     assert (year.through, year.registrations.gross, year.demo) == (None, 0, True)
     assert not list(contradictions(year))
     assert year.before(date(2021, 1, 1)).gross == 0

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 import msgspec
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from award.evidence.certified import (
-    CertifiedYear,
-    Checkpoint,
-    EnterpriseShare,
-    Flag,
-    Source,
-)
+from award.evidence.certified import CertifiedYear, Day, EnterpriseShare, Flag, Source
 from award.evidence.witness import CrossCheck, Witness, WitnessedDay, cross_check
 from award.policy.policy import load
-from award.report.package import pack, reports_name
+from award.proof.gathering import text_of
+from award.proof.sample import drawn
+from award.report.package import attached, digests, pack, reports_name
 from award.report.pdf.document import render
-from award.report.report import Issue, Kind, Report, compose
-from metrics.log.checkpoint import Checkpoint as LogCheckpoint
-from metrics.log.cosignature import cosign, verifier_key
-from metrics.log.note import SignedNote, Signer, VerifierKey
-from tests.award.build import certified
+from award.report.report import Basis, Issue, Kind, Report, compose
+from metrics.log.cosignature import verifier_key
+from metrics.log.leaf import ROW
+from metrics.log.note import Signer, VerifierKey
+from metrics.log.statement import Statement
+from tests.award.build import certified, spread
+from tests.award.report.logbook import Logbook, uniform, written
 
 ORIGIN = "id.city.example/log"
 WITNESS = "ntn.example"
@@ -89,22 +88,60 @@ approved = 2023-08-01
 """
 
 
-def checkpoint(size: int) -> Checkpoint:
-    text = LogCheckpoint(f"{ORIGIN}/registrations-2024", size, b"r" * 32).text
-    note = SignedNote(
-        text,
-        (
-            Signer.ed25519(f"{ORIGIN}/registrations-2024", LOG_KEY).sign(text),
-            cosign(WITNESS, WITNESS_KEY, text, 1_735_700_000),
-        ),
-    )
-    return Checkpoint(
-        origin=f"{ORIGIN}/registrations-2024",
-        size=size,
-        root=base64.b64encode(b"r" * 32).decode(),
-        note=str(note),
-        cosigned_by=(WITNESS,),
-    )
+WITNESSES = ((WITNESS, WITNESS_KEY),)
+
+
+def registrations(size: int = 100_000_001) -> Logbook:
+    """The year's log: its leaves are all alike, which a package alone cannot see."""
+    row = np.zeros(1, ROW)
+    row["version"], row["time"] = 1, 1_717_200_000_000_000  # in June 2024
+    entry = row.tobytes()[2:]
+    return uniform(f"{ORIGIN}/registrations-2024", entry, size, LOG_KEY, WITNESSES)
+
+
+@cache
+def usual() -> Logbook:
+    """What was stated of the usual year."""
+    return statements(year())
+
+
+def statements(of: CertifiedYear, *more: Statement) -> Logbook:
+    """What was stated of a year, day by day."""
+    key = Signer.ed25519(f"{ORIGIN}/statements", LOG_KEY).verifier
+    begin = datetime(2024, 1, 1, tzinfo=UTC)
+    said = [
+        Statement("leaf-key", begin, {"commitment": "00", "origin": ORIGIN}),
+        Statement("log-keys", begin, {"keys": [str(key)]}),
+        Statement("counting-rules", begin, {"definitions": "test"}),
+        *(stated(one, requests) for one, requests in zip(of.days, reasons(of), strict=True)),
+        *more,
+    ]
+    entries = [one.text.encode() for one in said]
+    return written(f"{ORIGIN}/statements", entries, LOG_KEY, WITNESSES)
+
+
+def reasons(of: CertifiedYear) -> list[dict[str, int]]:
+    """Requests by reason of each day, which add up to the year's."""
+    columns = [spread(one.number, len(of.days)) for one in of.resolutions.exclusions]
+    names = [one.reason for one in of.resolutions.exclusions]
+    return [dict(zip(names, numbers, strict=True)) for numbers in zip(*columns, strict=True)]
+
+
+def stated(day: Day, requests: dict[str, int]) -> Statement:
+    content = {
+        "day": day.day.isoformat(),
+        "definitions": "test",
+        "created": day.registrations,
+        "imported": 0,
+        "revived": 0,
+        "deleted": day.deleted,
+        "gone": day.deleted,
+        "received": day.received,
+        "answered": day.answered,
+        "counted": day.counted,
+        "requests": {**requests, "counted": day.counted},
+    }
+    return Statement("daily-totals", datetime(2025, 1, 1, tzinfo=UTC), content)
 
 
 def year(**changes: Any) -> CertifiedYear:
@@ -126,7 +163,9 @@ def year(**changes: Any) -> CertifiedYear:
         enterprises=shares,
         sources=(Source("203.0.113.0/24", 9000),),
         flags=(Flag("enterprise", "一家企业占全年新增注册量的 99.9%"),),
-        log=checkpoint(100_000_001),
+    )
+    made = msgspec.structs.replace(
+        made, log=registrations().checkpoint(), statements=statements(made).checkpoint()
     )
     return msgspec.structs.replace(made, **changes)
 
@@ -159,21 +198,48 @@ def issue(**changes: Any) -> Issue:
     return msgspec.structs.replace(first, **changes)
 
 
+def proofs(of: CertifiedYear) -> dict[str, bytes]:
+    """Of the year's two logs, as `year` makes them."""
+    book, said = registrations(), statements(of)
+    return {
+        **book.proofs(drawn(text_of(book.checkpoint()), "", book.size)),
+        **book.older(1, 55_000_000),
+        **said.proofs(range(said.size)),
+        **said.older(100),
+    }
+
+
+def beside(made: Report, proved: dict[str, bytes]) -> dict[str, bytes]:
+    return attached(made.issue, made.facts, made.evidence, KEYS, proved)
+
+
 def report(
     of: CertifiedYear | None = None,
     check: CrossCheck | None = None,
     facts: str = FACTS,
+    proved: dict[str, bytes] | None = None,
     **changes: Any,
 ) -> Report:
     counted = of or year()
     policy = load("zhongshan_2025")
-    return compose(
+    made = compose(
         policy, facts, counted.year, {counted.year: counted}, check or witnessed(counted), ON,
-        issue(**changes),
+        issue(**changes), Basis(witnesses=(WITNESS,)),
     )  # fmt: skip
+    return listed(made, beside(made, PROVED if proved is None else proved))
 
 
-def packed(made: Report) -> Sample:
-    pdf = render(made)
+def listed(made: Report, files: dict[str, bytes]) -> Report:
+    """With the digests of the files beside it."""
+    basis = msgspec.structs.replace(made.basis, files=digests(files))
+    return msgspec.structs.replace(made, basis=basis)
+
+
+def packed(made: Report, files: dict[str, bytes] | None = None, pdf: bytes | None = None) -> Sample:
+    """`pdf` spares the time of making one."""
+    pdf = pdf or render(made)
     signer = Signer.ed25519(reports_name(ORIGIN), LOG_KEY)
-    return Sample(made, pdf, pack(made, pdf, [signer], KEYS))
+    return Sample(made, pdf, pack(made, pdf, [signer], files or beside(made, PROVED)))
+
+
+PROVED = proofs(year())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -180,7 +181,9 @@ async def test_the_statement_is_owed_with_the_close(office: Office) -> None:
     await worker.note(Ask(10), Ask(20, outcome=Outcome.NOT_FOUND), until=MIDNIGHT)
     totals = await office.close()
     assert isinstance(totals, DailyTotals)
-    body = msgspec.json.decode(await office.bureau.fetchval("SELECT body FROM statement_owed"))
+    stated, body = await _statements(office)
+    assert (stated["kind"], stated["definitions"]) == ("counting-rules", body["definitions"])
+    assert (stated["repeat_milliseconds"], stated["chain"][-1]) == (30_000, "counted")
     assert body["kind"] == "daily-totals"
     assert body["day"] == DAY.isoformat()
     assert (body["created"], body["total"]) == (1, 1)
@@ -190,6 +193,21 @@ async def test_the_statement_is_owed_with_the_close(office: Office) -> None:
     async with office.bureau.database.connection() as connection, connection.transaction():
         held = await journal.journal_of(connection, DAY)
     assert (held.records, held.digest.hex()) == (2, body["journal"])
+
+
+async def test_rules_are_stated_once(office: Office) -> None:
+    await office.count_the_day()
+    assert await office.close() is not None
+    await office.count_the_day(NEXT)
+    assert await office.close(NEXT) is not None
+    kinds = [one["kind"] for one in await _statements(office)]
+    assert kinds == ["counting-rules", "daily-totals", "daily-totals"]
+
+
+async def _statements(office: Office) -> list[dict[str, Any]]:
+    async with office.bureau.database.connection() as connection:
+        rows = await connection.fetch("SELECT body FROM statement_owed ORDER BY statement_id")
+    return [msgspec.json.decode(row["body"]) for row in rows]
 
 
 async def test_two_closers_close_once(office: Office) -> None:

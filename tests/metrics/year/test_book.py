@@ -6,48 +6,20 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics.counting.day import DAY as A_DAY
-from metrics.counting.day import SECOND, start_of
+from metrics.counting.day import start_of
 from metrics.counting.reason import Reason
-from metrics.journal.entry import Kind, Outcome
 from metrics.year import store
 from metrics.year.book import YearBook
 from metrics.year.numbers import TITLES, YearNumbers
-from registry.record.registration import Method
-from tests.metrics.closing.conftest import NEXT, Office, at, bureau, database, office
+from tests.metrics.closing.conftest import NEXT, Office, at
 from tests.metrics.counting.conftest import DAY, Ask, hashed
+from tests.metrics.year.busy import MIDNIGHT, bureau, busy, database, office
 
-__all__ = ["bureau", "database", "office"]
-
-MIDNIGHT = A_DAY // SECOND
+__all__ = ["bureau", "busy", "database", "office"]
 
 
 async def _numbers(office: Office, *, look_through: bool = True) -> YearNumbers:
     return await YearBook(office.bureau.database, hashed).numbers(2026, look_through=look_through)
-
-
-@pytest.fixture
-async def busy(office: Office) -> Office:
-    """Two closed days of one enterprise, and an open one."""
-    worker = await office.bureau.worker()
-    await office.register("A", "B", "C", method=Method.STREAM)
-    await office.register("D", method=Method.IMPORT)
-    await office.change("C", 2)
-    await worker.note(
-        Ask(10, identifier="88.118.1/A", address="198.51.100.1"),
-        Ask(20, identifier="88.118.1/A", address="198.51.100.1"),
-        Ask(40, identifier="88.118.1/NO", outcome=Outcome.NOT_FOUND),
-        Ask(50, identifier="88.118.1/B", kind=Kind.ROBOT),
-        Ask(MIDNIGHT + 10, identifier="88.118.1/A", address="2001:db8:1:2::3"),
-        until=MIDNIGHT + 100,
-    )
-    assert await office.close() is not None
-    await office.register("E", when=at(MIDNIGHT + 50))
-    await worker.note(Ask(2 * MIDNIGHT + 5, identifier="88.118.1/B"), until=2 * MIDNIGHT + 100)
-    assert await office.close(NEXT) is not None
-    await office.register("F", when=at(2 * MIDNIGHT + 50))
-    await office.bureau.rounds()
-    return office
 
 
 async def test_the_numbers_are_those_of_closed_days(busy: Office) -> None:

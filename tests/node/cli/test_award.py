@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from award import form
+from metrics.log.note import ED25519, VerifierKey
 from node.cli.program import execute
 from tests.award.build import certified
-from tests.award.report.sample import FACTS, KEYS, packed, report
+from tests.award.report.sample import FACTS, packed, report
+
+STRANGER = str(VerifierKey("other.example/log/reports", ED25519, b"x" * 32))
 
 
 @pytest.fixture
@@ -108,10 +111,10 @@ def test_a_report_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     file.write_bytes(sample.zip)
     status, out, err = asked(capsys, "verify", str(file))
     assert (status, err) == (0, "")
-    assert "通过全部核对" in out
+    assert "通过所作的全部核对。未核对：登记日志全文。" in out
     assert execute(["verify", str(file)], {}) == 0  # as it verifies logs and receipts
-    assert "通过全部核对" in capsys.readouterr().out
-    status, out, _ = asked(capsys, "verify", str(file), "--key", str(KEYS[2]), "--json")
+    assert "通过所作的全部核对" in capsys.readouterr().out
+    status, out, _ = asked(capsys, "verify", str(file), "--key", STRANGER, "--json")
     states = {one["name"]: one["state"] for one in json.loads(out)}
     assert status == 1
     assert states["signature"] == "failed"

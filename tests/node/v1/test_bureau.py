@@ -121,6 +121,24 @@ async def test_a_correction_is_a_revision_that_names_the_other(live: Live, burea
         assert (await issue(live, **wish)).status in (404, 422)
 
 
+async def test_sent_again_it_is_the_same_report(live: Live) -> None:
+    body = {"year": YEAR, "facts": FACTS}
+    headers = {"Idempotency-Key": "report-1"}
+
+    async def send(**changes: Any) -> Reply:
+        return await live.ask(
+            "POST", REPORTS, key=live.operator, json=body | changes, headers=headers
+        )
+
+    first, second = await asyncio.gather(send(), send())
+    assert (first.status, second.status) == (201, 201)
+    assert first.body == second.body == (await send()).body
+    assert len((await live.ask("GET", REPORTS, key=live.operator)).body["items"]) == 1
+    reused = await send(year=YEAR - 1)
+    assert (reused.status, reused.body["rule"]) == (409, "idempotency-key-reused")
+    assert (await issue(live)).body["number"].endswith("D002")
+
+
 async def test_numbers_rise_per_year(live: Live) -> None:
     numbers = [(await issue(live, year=year)).body["number"] for year in (YEAR, YEAR, YEAR - 1)]
     assert numbers == [f"88.118-{YEAR}-D001", f"88.118-{YEAR}-D002", f"88.118-{YEAR - 1}-D001"]
@@ -141,7 +159,23 @@ async def test_evidence_is_what_the_ledger_says(live: Live, bureau: str) -> None
     assert found.status == 200
     (year,) = form.decode(form.encode(found.body["items"]), list[CertifiedYear], "evidence")
     assert (year.year, year.through, year.demo) == (YEAR, None, False)
-    assert "check-6" in year.observed
+    assert set(year.observed) == {"check-3", "check-6", "check-7", "check-8", "check-9"}
+    assert "主管部门有效密钥 1 个" in year.observed["check-8"]
+
+
+async def test_what_the_bureau_has_it_need_not_pull_again(live: Live, bureau: str) -> None:
+    for path in (f"/v1/bureau/evidence?through={YEAR}", "/v1/bureau/definitions",
+                 "/v1/bureau/policies"):  # fmt: skip
+        status, content, tag = await pulled(live, bureau, path)
+        assert (status, bool(content), bool(tag)) == (200, True, True)
+        known = {"If-None-Match": tag}
+        async with asyncio.timeout(60):  # evidence may be of a log that just grew
+            while (again := await pulled(live, bureau, path, **known))[0] != 304:
+                known = {"If-None-Match": again[2]}
+        assert again[1] == b""
+    trail = (await live.ask("GET", "/v1/audit", key=live.operator)).body
+    pulls = [one["subject"] for one in trail if one["action"] == "evidence.pulled"]
+    assert f"evidence/{YEAR}" in pulls
 
 
 async def test_definitions_and_policies(live: Live, bureau: str) -> None:
