@@ -180,13 +180,16 @@ class Journal:
         if self._segment is not None and self._segment.count:
             self._turn()
 
-    def forget(self, position: int) -> None:
-        """Remove the segments whose records all stand before a position; not the present one."""
+    def let_go(self, position: int) -> list[Segment]:
+        """The segments whose records all stand before a position, but not the present one. From now
+        on they are the caller's, who removes them."""
+        gone = []
         for segment in self._segments[:-1]:
             if segment.header.position + segment.count > position:
                 break
-            segment.remove()
-            self._segments.remove(segment)
+            gone.append(segment)
+        del self._segments[: len(gone)]
+        return gone
 
     def close(self) -> None:
         """Close the files. They stay, for whoever ships what is left in them."""

@@ -91,7 +91,8 @@ class Segment:
         os.close(self._file)
 
     def remove(self) -> None:
-        """Close, and remove the file: its records are elsewhere."""
+        """Close, and remove the file: its records are elsewhere. May be called from another thread;
+        where file systems are at work for others it takes milliseconds."""
         self.close()
         self.path.unlink()
 

@@ -8,6 +8,8 @@ same transaction. Before that they are on the disk, so a file never holds less t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
@@ -79,7 +81,8 @@ class Shipper:
                 self._shipped = piece.position + piece.count
         await self._send(self._journal.writer, [], moment, ended=ended)
         self._sure = True
-        self._journal.forget(self._shipped)
+        for segment in self._journal.let_go(self._shipped):
+            await _aside(segment.remove)
 
     async def _held(self) -> int:
         """How many of this process's records the database has."""
@@ -143,6 +146,19 @@ class Shipper:
             await store.ship(tx, writer, pieces, watermark=watermark, ended=ended)
 
         await self._database.transaction(work)
+
+
+async def _aside(work: Callable[[], None]) -> None:
+    """Do it in a thread, since a file system may take its time. It has ended when this returns,
+    even where this is cancelled."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        raise
 
 
 def pieces_of(stretch: Stretch) -> list[PieceRow]:

@@ -123,7 +123,10 @@ def test_a_segment_may_end_early(journal: Journal) -> None:
 
 def test_what_was_shipped_is_forgotten(journal: Journal, tmp_path: Path) -> None:
     _note(journal, 25)
-    journal.forget(20)
+    gone = journal.let_go(20)
+    assert [segment.header.position for segment in gone] == [0, 10]
+    for segment in gone:
+        segment.remove()
     assert [path.name for path in tmp_path.glob("*.journal")] == ["000002.journal"]
     assert len(records_of(journal.stretch(20, 25).records)) == 5
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from metrics.journal import store
 from metrics.journal.berth import Berth, Taken, orphans
 from metrics.journal.entry import Outcome, Surface, records_of
 from metrics.journal.journal import Journal
+from metrics.journal.segment import Segment
 from metrics.journal.shipper import Shipper
 from registry.database import Database, connect
 from tests.metrics.journal.conftest import ANYONE, SMALL, Clock
@@ -99,6 +102,34 @@ async def test_records_are_shipped_once_and_in_order(database, process, clock: C
     row = await _writer(database, one.writer)
     assert (row["shipped"], row["watermark"], row["ended_at"]) == (32, clock.now, None)
     assert len(list(one.berth.folder.glob("*.journal"))) == 1, "shipped segments are removed"
+
+
+async def test_a_slow_file_system_holds_no_answer_up(
+    database, process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are removed beside the event loop, and nobody is left at it when shipping ends."""
+    one = await process()
+    one.note(25)
+    begun, goes_on = threading.Event(), threading.Event()
+    remove = Segment.remove
+
+    def slowly(segment: Segment) -> None:
+        begun.set()
+        assert goes_on.wait(60)
+        remove(segment)
+
+    monkeypatch.setattr(Segment, "remove", slowly)
+    shipping = asyncio.create_task(one.shipper.ship())
+    async with asyncio.timeout(60):
+        await asyncio.to_thread(begun.wait)
+    for _ in range(2):
+        shipping.cancel()
+        await asyncio.sleep(0.01)
+        assert not shipping.done()
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await shipping
+    assert not (one.berth.folder / "000000.journal").exists()
 
 
 async def test_it_ends_in_order(database, process) -> None:
