@@ -18,6 +18,7 @@ from metrics.log.merkle import leaf_hash
 from metrics.log.note import Signer
 from metrics.log.statement import Statement
 from metrics.log.tile import pack, unpack
+from metrics.log.verification.dump import identifiers
 from metrics.log.verification.finding import Finding, Result
 from metrics.log.verification.folder import log_folders
 from metrics.log.verification.heads import Trust
@@ -283,6 +284,37 @@ def test_a_dump_that_does_not_fit(export: Path) -> None:
     known = dump(export)
     result = verify(export, key=leaf_key(), dump=[*known[:-1], "88.118.1/NEVER"])
     assert finding(result, "no-leaf").detail == "88.118.1/NEVER has no leaf in these logs"
+    assert finding(result, "no-identifier").detail.startswith("1 leaves")
+
+
+def added(export: Path, key: LeafKey, suffix: str) -> None:
+    """The honest log with one leaf more, made with some K, of some spelling, at its end."""
+    batch = Batch(998, "88.118.1", Method.SINGLE, "key:YEAR")
+    at = START + timedelta(days=DAYS, hours=1)
+    made = rows(key.blinded(batch.prefix), 998, at, key.material(batch, [suffix]))
+    rewrite(export, [*entries_of(export), *unpack(made.tobytes())])
+
+
+def test_one_identifier_under_two_spellings(export: Path, tmp_path: Path) -> None:
+    """Its second tag is unlike the first, and belongs to nothing that a dump can name."""
+    known = dump(export)
+    suffix = next(one for one in known if one.startswith("88.118.1/")).partition("/")[2]
+    added(export, leaf_key(), suffix.lower())
+    file = tmp_path / "dump"
+    file.write_text("\n".join([*known, f"88.118.1/{suffix.lower()}"]))
+    result = verify(export, key=leaf_key(), dump=identifiers(file))
+    assert finding(result, "no-identifier").detail.startswith("1 leaves")
+
+
+@pytest.mark.parametrize(
+    ("seed", "suffix"), [(KEYS.seed, "NEVER-REGISTERED"), (b"\5" * 32, "SN0000000001")]
+)
+def test_a_leaf_of_nothing_and_one_made_with_another_k(
+    export: Path, seed: bytes, suffix: str
+) -> None:
+    known = dump(export)
+    added(export, leaf_key(seed), suffix)
+    result = verify(export, key=leaf_key(), dump=known)
     assert finding(result, "no-identifier").detail.startswith("1 leaves")
 
 
