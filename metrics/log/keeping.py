@@ -28,6 +28,8 @@ LAG = timedelta(minutes=30)
 # one a second that is 21,600, some 740, and 365 a year, of each log that grows.
 KEEP_ALL, KEEP_HOURLY = timedelta(hours=6), timedelta(days=31)
 
+WAITING = "since the start no witness has said how far it has seen, and leaves wait for that"
+
 logger = structlog.get_logger()
 
 
@@ -72,7 +74,7 @@ class LogKeeping:
         while True:
             try:
                 await self.round()
-                self.trouble = None
+                self.trouble = None if self._asked else WAITING
                 pause = self._period
             except TermOver:
                 pause = self._period  # this work is about to be cancelled

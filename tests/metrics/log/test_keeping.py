@@ -17,7 +17,7 @@ from metrics.log.checkpoint import Checkpoint
 from metrics.log.cosignature import times
 from metrics.log.dumping.dump import dumped
 from metrics.log.export import export
-from metrics.log.keeping import LogKeeping
+from metrics.log.keeping import WAITING, LogKeeping
 from metrics.log.keys import LogKeys
 from metrics.log.leaf import Leaf
 from metrics.log.log import SHANGHAI, Kind
@@ -631,6 +631,21 @@ async def test_trouble_with_the_log_does_not_end_the_node(kept: Kept) -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert generate_latest(registry) == b"", "this process is not the keeper any more"
+
+
+async def test_waiting_for_a_witness_is_told(kept: Kept) -> None:
+    kept.witness.away = True
+    await kept.register("A")
+    keeping = kept.keeping()
+    running = asyncio.create_task(keeping.run())
+    async with asyncio.timeout(30):
+        while keeping.trouble != WAITING:  # noqa: ASYNC110 - production code needs no event for it
+            await asyncio.sleep(0.01)
+        kept.witness.away = False
+        while keeping.trouble is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_after_a_standstill_old_leaves_are_taken_in_before_anything_is_cosigned(
