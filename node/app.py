@@ -176,7 +176,7 @@ def _assemble(
     local = LocalLink(catalogue, records)
     registrar = Registrar(database, form, cache.hear)
     singles = GroupCommit(partial(registrar.grant, method=Method.SINGLE))
-    bulk = Bulk(database, form)
+    bulk = Bulk(database, form, cache.hear)
     works: dict[JobKind, JobWork] = {
         JobKind.BLOCK: BlockWork(bulk, form),
         JobKind.UPLOAD: UploadWork(database, bulk, form, _now),

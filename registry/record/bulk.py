@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from registry.access.actor import Actor
+from registry.change.notice import Notice, Tell, to_nobody
 from registry.database import Connection, Database
 from registry.errors import (
     BiaoshiError,
@@ -103,9 +104,11 @@ class Terms:
 class Bulk:
     """Commits chunks of lines. Safe to share between tasks."""
 
-    def __init__(self, database: Database, form: Form) -> None:
+    def __init__(self, database: Database, form: Form, tell: Tell = to_nobody) -> None:
+        """`tell` hears of records that `commit` has revived, before its caller."""
         self._database = database
         self._form = form
+        self._tell = tell
 
     def line(self, number: int, identifier: Identifier, public: str) -> Line:
         """A line whose values are written already."""
@@ -122,7 +125,10 @@ class Bulk:
 
     async def commit(self, terms: Terms, chunk: dict[str, list[Line]]) -> Tally:
         """Register lines, by canonical prefix, in one transaction."""
-        return await self._database.transaction(lambda tx: self.commit_in(tx, terms, chunk))
+        tally = await self._database.transaction(lambda tx: self.commit_in(tx, terms, chunk))
+        if tally.revived and not terms.dry_run:
+            self._tell(Notice(identifiers=tuple(_revived(tally, chunk))))
+        return tally
 
     async def commit_in(self, tx: Connection, terms: Terms, chunk: dict[str, list[Line]]) -> Tally:
         """Register lines within a transaction that does more than that."""
@@ -319,3 +325,10 @@ def _exists(prefix: str, line: Line) -> IdentifierExists:
         field="handle",
         rule="identifier-exists",
     )
+
+
+def _revived(tally: Tally, chunk: dict[str, list[Line]]) -> Iterator[str]:
+    for prefix, lines in chunk.items():
+        for line in lines:
+            if tally.found.get(line.number) is Outcome.REVIVED:
+                yield f"{prefix}/{line.suffix}"

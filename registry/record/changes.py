@@ -30,7 +30,7 @@ from registry.record.amendment import (
     require,
 )
 from registry.record.archive import Archive, Form
-from registry.record.registration import Outcome, Verdict
+from registry.record.registration import CHANGED, Outcome, Verdict
 from registry.record.store import Action, Row
 from registry.record.typed_data import Right
 from registry.record.value import Value
@@ -92,7 +92,7 @@ class Changes:
 
     def _changed(self, verdicts: Sequence[Verdict]) -> Iterator[str]:
         for verdict in verdicts:
-            if verdict.outcome in (Outcome.AMENDED, Outcome.WITHDRAWN):
+            if verdict.outcome in CHANGED:
                 yield verdict.identifier.canonical(self._form.case_sensitive)
 
 

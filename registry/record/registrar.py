@@ -35,7 +35,7 @@ from registry.record.amendment import (
 )
 from registry.record.archive import Archive, Form
 from registry.record.creation import Creation, Wish, template_of
-from registry.record.registration import Method, Outcome, Registration, Verdict
+from registry.record.registration import CHANGED, Method, Outcome, Registration, Verdict
 from registry.record.store import Action, Row
 from registry.record.tag import Tag
 from registry.record.typed_data import Right
@@ -82,9 +82,11 @@ class Registrar:
 
     async def grant(self, wishes: Sequence[Wish], method: Method) -> list[Verdict]:
         """Create what several actors wish for, in one transaction."""
-        return await self._database.transaction(
+        verdicts = await self._database.transaction(
             lambda tx: Creation(tx, self._form).run(wishes, method)
         )
+        self._tell_of(verdicts)
+        return verdicts
 
     async def rehearse(self, wishes: Sequence[Wish], method: Method) -> list[Verdict]:
         """The verdicts that `grant` would give. Nothing is written: the transaction is undone."""
@@ -180,10 +182,16 @@ class Registrar:
 
     async def _committed(self, work: Callable[[Connection], Awaitable[Verdict]]) -> Verdict:
         verdict = await self._database.transaction(work)
-        if verdict.outcome in (Outcome.AMENDED, Outcome.WITHDRAWN):
-            key = verdict.identifier.canonical(self._form.case_sensitive)
-            self._tell(Notice(identifiers=(key,)))
+        self._tell_of([verdict])
         return verdict
+
+    def _tell_of(self, verdicts: Sequence[Verdict]) -> None:
+        """A revived record was changed too: what was there before it was withdrawn, elsewhere and
+        a moment ago, may still be in this process's memory."""
+        changed = [verdict.identifier for verdict in verdicts if verdict.outcome in CHANGED]
+        if changed:
+            keys = [one.canonical(self._form.case_sensitive) for one in changed]
+            self._tell(Notice(identifiers=tuple(keys)))
 
     async def _insert(self, tx: Connection, actor: Actor, holding: Holding, row: Row) -> int | None:
         """Insert one row if the identifier was never seen; its batch."""

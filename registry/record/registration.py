@@ -31,6 +31,10 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
+# What these leave behind is not what was there before; memories of it are outdated.
+CHANGED = frozenset({Outcome.REVIVED, Outcome.AMENDED, Outcome.WITHDRAWN})
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """An identifier with the whole of its values, normalised. With a data template, whose rules

@@ -30,7 +30,7 @@ async def scan(served: Served, holder: Holder, first: int, last: int) -> None:
 
 @pytest.mark.parametrize(
     ("mebibytes", "full", "identifiers"),
-    [(4, 8_000, 32_000), pytest.param(64, 200_000, 10_000_000, marks=pytest.mark.soak)],
+    [(2, 4_000, 20_000), pytest.param(64, 200_000, 10_000_000, marks=pytest.mark.soak)],
 )
 async def test_memory_stays_within_its_bound_while_all_is_scanned(
     serving, holder: Holder, mebibytes: int, full: int, identifiers: int

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from registry.access.actor import Actor
+from registry.change.notice import Notice
 from registry.database import Database, connect
 from registry.enterprise.enterprises import Enterprises
 from registry.errors import TooLarge
@@ -498,3 +499,22 @@ async def _stream_chunks(stage: _Stage, number: int) -> tuple[set[str], int, int
             made += tally.created
             revived += tally.revived
     return sent, made, revived
+
+
+async def test_a_memory_of_what_was_withdrawn_ends_with_the_revival(
+    database: Database, form: Form, registrar: Registrar, lamps: Any
+) -> None:
+    heard: list[Notice] = []
+    bulk = Bulk(database, form, heard.append)
+    for terms, wanted in [
+        (Terms(lamps.actor, Method.STREAM), []),
+        (Terms(lamps.actor, Method.STREAM, revive=True, dry_run=True), []),
+        (Terms(lamps.actor, Method.STREAM, revive=True), [Notice((f"{lamps.prefix}/B",))]),
+    ]:
+        sheet = Sheet(bulk, Shapes(datetime.now(UTC)))
+        for suffix in "abc":
+            sheet.add(f"{lamps.prefix}/{suffix}", "https://e")
+        await bulk.commit(terms, sheet.chunk)
+        assert heard == wanted
+        if not terms.revive:
+            await registrar.withdraw(lamps.actor, Identifier(lamps.prefix, "b"))

@@ -11,6 +11,7 @@ import pytest
 
 from registry.access.actor import Actor, Scope, anonymous
 from registry.access.store import AuditEntry
+from registry.change.notice import Notice
 from registry.database import Database
 from registry.enterprise.enterprises import Enterprises
 from registry.errors import (
@@ -94,6 +95,24 @@ class TestCreate:
         view = await catalogue.view(lamps.actor, wanted.identifier)
         assert view is not None
         assert all(a.same_content(b) for a, b in zip(view.listed, wanted.values, strict=True))
+
+    async def test_a_memory_of_what_was_withdrawn_ends_with_the_revival(
+        self, database: Database, form: Form, lamps: Any, record: Any
+    ) -> None:
+        """Another process withdrew it, of which this one has not heard yet."""
+        told: list[Notice] = []
+        other, registrar = Registrar(database, form), Registrar(database, form, told.append)
+        wanted = record(f"{lamps.prefix}/a")
+        await _create(registrar, lamps.actor, wanted)
+        assert not told  # absence is remembered nowhere
+        for revive in (
+            lambda: _create(registrar, lamps.actor, wanted, revive=True),
+            lambda: registrar.put(lamps.actor, wanted),
+        ):
+            await other.withdraw(lamps.actor, wanted.identifier)
+            assert (await revive()).outcome is REVIVED
+            assert told == [Notice(identifiers=(f"{lamps.prefix}/A",))]
+            told.clear()
 
     async def test_one_list_may_name_an_identifier_twice(
         self, registrar: Registrar, lamps: Any, record: Any, counts: Counts
