@@ -48,8 +48,13 @@ class Stated:
 
     @classmethod
     def read(cls, leaves: Mapping[int, bytes]) -> Stated:
-        """Raises LogFault."""
-        return cls(tuple(Said(at, Statement.parse(leaves[at])) for at in sorted(leaves)))
+        """Raises LogFault where one is none, or could be written in another way: then readers of
+        other makes would read something else."""
+        said = [Said(at, Statement.parse(leaves[at])) for at in sorted(leaves)]
+        for one in said:
+            if one.statement.text.encode() != leaves[one.index]:
+                raise LogFault(f"第 {one.index} 份声明不是唯一的写法", rule="statement")
+        return cls(tuple(said))
 
     def of(self, kind: str) -> list[Said]:
         return [one for one in self.said if one.statement.kind == kind]

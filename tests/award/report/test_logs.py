@@ -208,6 +208,13 @@ def test_a_revision_rests_on_the_statement_of_the_one_before() -> None:
     assert "所取代版本" in found(other, files)["stated"]
 
 
+def test_a_statement_has_one_spelling() -> None:
+    entry = usual().entry(5)
+    assert Stated.read({5: entry}).said
+    with pytest.raises(LogFault, match="第 5 份声明不是唯一的写法"):
+        Stated.read({5: entry.replace(b",", b", ", 1)})
+
+
 def test_what_an_operator_accepted_is_told() -> None:
     accepted = Statement.parse(usual().entry(5))
     content = {**accepted.content, "accepted": {"reason": "磁盘损坏"}, "corrected": 0}

@@ -12,7 +12,9 @@ from metrics.closing.daily import DailyTotals
 from metrics.counting.day import DAY as A_DAY
 from metrics.counting.day import SECOND
 from metrics.log.statement import Statement
-from metrics.log.verification.statements import StatementCheck, answered_for
+from metrics.log.verification.days import DayCheck
+from metrics.log.verification.said import read
+from metrics.log.verification.statements import answered_for
 from metrics.year import flag
 from metrics.year.book import YearBook
 from registry.access.actor import console
@@ -163,16 +165,17 @@ async def test_an_auditor_sees_a_correction_borne_out(lost: Office) -> None:
         entries = [
             Statement("daily-totals", at(MIDNIGHT), _content(one)).text.encode() for one in told
         ]
-        return {one.rule for one in StatementCheck("statements", [], None).run(entries, [])}
+        said, faulty = read("statements", entries)
+        assert not faulty
+        return {one.rule for one in DayCheck("statements", None, None).run(said)}
 
-    usual = faults(second)  # a log that begins without its commitment to K
-    assert faults(before, first, second) == usual
-    assert faults(before, {**first, "corrected": 0}, second) == usual | {"daily-total"}
+    assert not faults(before, first, second)
+    assert faults(before, {**first, "corrected": 0}, second) == {"daily-total"}
     (remark,) = answered_for([Statement("daily-totals", at(0), _content(first)).text.encode()])
     assert str(DAY) in remark
     assert WHY in remark
     silent = {name: value for name, value in first.items() if name != "accepted"}
-    assert faults(before, silent, second) == usual | {"daily-correction"}
+    assert faults(before, silent, second) == {"daily-correction"}
 
 
 def _content(told: dict) -> dict:
