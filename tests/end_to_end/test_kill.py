@@ -47,6 +47,7 @@ async def test_a_killed_node_keeps_what_it_acknowledged(serving, holder, office,
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(900)
 async def test_a_node_killed_twenty_times_keeps_what_it_acknowledged(
     serving, holder, office, chance, logging, proof
 ):
