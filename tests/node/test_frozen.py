@@ -269,7 +269,7 @@ async def test_leaves_of_before(kept: Kept, database: Database, database_url: st
 
 
 async def test_thinning_out(kept: Kept, database: Database, database_url: str) -> None:
-    for suffix in "ABC":  # the first of a log and the last of a day are kept
+    for suffix in "ABCD":  # the first of a log and the last of a day are kept
         await kept.register(suffix)
         await kept.keeping().round()
     async with database.connection() as connection:
