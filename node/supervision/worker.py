@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import msgspec
 import structlog
 import uvloop
 from structlog.contextvars import bind_contextvars
@@ -20,7 +18,8 @@ from node.dns.surface import dns_front
 from node.health import monitoring
 from node.http.entrance import entrance
 from node.serve import log_as_json, settle_memory, working
-from node.supervision.charge import Charge, Order, Report, Role
+from node.supervision.charge import Charge, Report, Role
+from node.supervision.pipes import Pipes
 from node.wire.entrance import WireDoor, WireEntrance
 from node.wire.surface import wire_entrance
 from registry.errors import BiaoshiError
@@ -35,33 +34,33 @@ log = structlog.get_logger()
 def main() -> int:
     """Be what the first line on standard input says, until a SIGTERM or the end of that input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's, who passes it on
-    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as told:  # reads no further
-        charge = msgspec.json.decode(told.readline(), type=Charge)
+    pipes = Pipes()
+    charge = pipes.charge()
     log_as_json(charge.settings.log_level)
     bind_contextvars(process=charge.name)
     try:
-        uvloop.run(_be(charge))
+        uvloop.run(_be(charge, pipes))
     except asyncio.CancelledError:
         return 0
     except BiaoshiError as error:
-        _report(Report(failure=error.detail))
+        pipes.report(Report(failure=error.detail))
         return FAILED
     return 0
 
 
-async def _be(charge: Charge) -> None:
+async def _be(charge: Charge, pipes: Pipes) -> None:
     ending = asyncio.current_task()
     assert ending is not None  # called from a coroutine
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.cancel)
     await (await foundation.connect(charge.settings.database_url)).close()
     async with open_node(charge.settings) as node, _at_work(node, charge) as ways_in:
         settle_memory()
-        _report(Report())
+        pipes.report(Report())
         try:
-            await _obey(ways_in)
+            await _obey(pipes, ways_in)
         finally:
             log.info("stopping")
-            sys.stdout.close()
+            pipes.leave()
 
 
 class WaysIn:
@@ -120,27 +119,12 @@ async def _at_work(node: Node, charge: Charge) -> AsyncIterator[WaysIn | None]:
             yield ways_in
 
 
-async def _obey(ways_in: WaysIn | None) -> None:
+async def _obey(pipes: Pipes, ways_in: WaysIn | None) -> None:
     """Follow the supervisor's orders until there is none who could give any."""
-    async for line in _lines():
-        order = msgspec.json.decode(line, type=Order)
+    async for order in pipes.orders():
         assert ways_in is not None  # orders are for workers
         await (ways_in.open(order.door) if order.open else ways_in.shut(order.door))
     log.warning("supervisor-gone")
-
-
-async def _lines() -> AsyncIterator[bytes]:
-    """The lines on standard input, until it ends."""
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        yield line
-
-
-def _report(report: Report) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
-    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

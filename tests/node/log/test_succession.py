@@ -89,7 +89,9 @@ async def test_a_database_put_back_from_a_dump(
     tmp_path: Path,
     log_folder: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # some test runners set it
     backup, before, after = (tmp_path / name for name in ("backup", "before", "after"))
     async with serving(settings, sandbox) as logged:
         owner = await logged.live.enterprise()
