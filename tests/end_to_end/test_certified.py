@@ -288,7 +288,12 @@ async def test_a_year_is_certified_because_both_agree(
     async def seen() -> bool:
         return await prometheus.value("sum(biaoshi_resolutions_total)") == scene.asked["resolved"]
 
+    async def shipped() -> bool:
+        (row,) = await office.fetch("SELECT sum(count)::bigint AS noted FROM journal_piece")
+        return row["noted"] == scene.asked["resolved"]
+
     await eventually(seen)
+    await eventually(shipped)  # the end of the processes may not leave the time for it
     assert served.stop() == 0
     await scene.end_of_day()
     await served.start()
